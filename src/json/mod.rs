@@ -1,0 +1,24 @@
+//! JSON as text: checked once, then read in place.
+//!
+//! A chat request can be megabytes of base64, and almost all of it passes through unchanged. So nothing here builds a
+//! tree: [`Raw`] is a piece of text that is known to be valid JSON, with ways to look inside, and a value that has to go
+//! into another document is copied as it stands, so that numbers keep their digits and strings their escapes.
+//!
+//! ```
+//! use tower_completions::json::Raw;
+//!
+//! let tool = Raw::parse(r#"{"name": "clock", "seed": 9007199254740993}"#).unwrap();
+//! assert_eq!(tool.get("name").and_then(|name| name.as_str()).as_deref(), Some("clock"));
+//! assert_eq!(tool.get("seed").unwrap().text(), "9007199254740993");
+//! ```
+
+mod raw;
+mod scan;
+mod text;
+mod write;
+
+pub use raw::{Elements, Fields, Raw};
+pub(crate) use scan::Scanner;
+pub use scan::{Fault, FaultKind, Kind, MAX_DEPTH};
+pub use text::Text;
+pub use write::{write_compact, write_str, write_u64};

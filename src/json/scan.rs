@@ -1,0 +1,444 @@
+//! One pass over JSON text: checks RFC 8259's grammar and the depth, allocates nothing, recurses nowhere.
+
+use std::fmt;
+use std::ops::Range;
+
+/// How deep arrays and objects may nest.
+///
+/// serde_json has the same limit for its own trees, but none for raw or ignored values; a body that is passed on
+/// unread must not carry 200,000 brackets to somebody else's parser.
+pub const MAX_DEPTH: u32 = 128;
+
+/// The six kinds of JSON value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Kind {
+    Null,
+    Bool,
+    Number,
+    String,
+    Array,
+    Object,
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Null => "null",
+            Self::Bool => "a boolean",
+            Self::Number => "a number",
+            Self::String => "a string",
+            Self::Array => "an array",
+            Self::Object => "an object",
+        })
+    }
+}
+
+/// Why a text is not JSON that we accept, and the byte at which that shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// What is wrong.
+    pub kind: FaultKind,
+    /// The offset of the byte where it shows.
+    pub at: usize,
+}
+
+/// What can be wrong with a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FaultKind {
+    /// Not JSON.
+    Syntax,
+    /// The text ends before the value does.
+    Truncated,
+    /// Arrays and objects nest deeper than [`MAX_DEPTH`].
+    TooDeep,
+    /// The value is followed by something else.
+    Trailing,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let at = self.at;
+        match self.kind {
+            FaultKind::Syntax => write!(f, "invalid JSON at byte {at}"),
+            FaultKind::Truncated => write!(f, "the JSON ends too early, at byte {at}"),
+            FaultKind::TooDeep => write!(f, "arrays and objects nest deeper than {MAX_DEPTH} levels at byte {at}"),
+            FaultKind::Trailing => write!(f, "something follows the JSON value at byte {at}"),
+        }
+    }
+}
+
+impl std::error::Error for Fault {}
+
+/// A cursor over JSON text.
+pub(crate) struct Scanner<'a> {
+    text: &'a [u8],
+    at: usize,
+    depth: u32,
+}
+
+impl<'a> Scanner<'a> {
+    pub(crate) fn new(text: &'a str) -> Self {
+        Self { text: text.as_bytes(), at: 0, depth: 0 }
+    }
+
+    /// The offset of the next byte.
+    pub(crate) fn at(&self) -> usize {
+        self.at
+    }
+
+    fn fault(&self, kind: FaultKind) -> Fault {
+        Fault { kind, at: self.at }
+    }
+
+    fn unexpected(&self) -> Fault {
+        self.fault(if self.at < self.text.len() { FaultKind::Syntax } else { FaultKind::Truncated })
+    }
+
+    fn peek(&self) -> Option<u8> {
+        self.text.get(self.at).copied()
+    }
+
+    pub(crate) fn space(&mut self) {
+        while let Some(b' ' | b'\n' | b'\r' | b'\t') = self.peek() {
+            self.at += 1;
+        }
+    }
+
+    fn expect(&mut self, byte: u8) -> Result<(), Fault> {
+        if self.peek() != Some(byte) {
+            return Err(self.unexpected());
+        }
+        self.at += 1;
+        Ok(())
+    }
+
+    fn take(&mut self, byte: u8) -> bool {
+        let found = self.peek() == Some(byte);
+        self.at += usize::from(found);
+        found
+    }
+
+    /// Only white space may be left.
+    pub(crate) fn end(&mut self) -> Result<(), Fault> {
+        self.space();
+        if self.at < self.text.len() { Err(self.fault(FaultKind::Trailing)) } else { Ok(()) }
+    }
+
+    /// The kind of the value that begins at the next byte, by that byte alone.
+    pub(crate) fn kind(&self) -> Result<Kind, Fault> {
+        match self.peek() {
+            Some(b'"') => Ok(Kind::String),
+            Some(b'{') => Ok(Kind::Object),
+            Some(b'[') => Ok(Kind::Array),
+            Some(b't' | b'f') => Ok(Kind::Bool),
+            Some(b'n') => Ok(Kind::Null),
+            Some(b'-' | b'0'..=b'9') => Ok(Kind::Number),
+            _ => Err(self.unexpected()),
+        }
+    }
+
+    /// Enters an object or array, whose opening byte is next; false if it is empty (and then it has been left again).
+    fn open(&mut self, close: u8) -> Result<bool, Fault> {
+        if self.depth == MAX_DEPTH {
+            return Err(self.fault(FaultKind::TooDeep));
+        }
+        self.at += 1;
+        self.space();
+        if self.take(close) {
+            return Ok(false);
+        }
+        self.depth += 1;
+        Ok(true)
+    }
+
+    /// After a member: true if another one follows, false if the object or array has been left.
+    fn more(&mut self, close: u8) -> Result<bool, Fault> {
+        self.space();
+        if self.take(b',') {
+            self.space();
+            return Ok(true);
+        }
+        self.expect(close)?;
+        self.depth -= 1;
+        Ok(false)
+    }
+
+    fn key(&mut self) -> Result<Range<usize>, Fault> {
+        let key = self.string()?;
+        self.space();
+        self.expect(b':')?;
+        self.space();
+        Ok(key)
+    }
+
+    /// Walks the object whose `{` is next. `member` gets the span of each key (without its quotes) and must consume the value.
+    pub(crate) fn object<E: From<Fault>>(
+        &mut self,
+        mut member: impl FnMut(&mut Self, Range<usize>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut more = self.open(b'}')?;
+        while more {
+            let key = self.key()?;
+            member(self, key)?;
+            more = self.more(b'}')?;
+        }
+        Ok(())
+    }
+
+    /// Walks the array whose `[` is next. `element` must consume each value.
+    pub(crate) fn array<E: From<Fault>>(
+        &mut self,
+        mut element: impl FnMut(&mut Self) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut more = self.open(b']')?;
+        while more {
+            element(self)?;
+            more = self.more(b']')?;
+        }
+        Ok(())
+    }
+
+    /// The span of the next value of an object that is being walked from outside; see [`super::Fields`].
+    pub(crate) fn next_member(&mut self, first: &mut bool) -> Result<Option<(Range<usize>, Range<usize>)>, Fault> {
+        let more = if std::mem::take(first) { self.open(b'}')? } else { self.more(b'}')? };
+        if !more {
+            return Ok(None);
+        }
+        let key = self.key()?;
+        Ok(Some((key, self.value()?)))
+    }
+
+    /// The same for an array; see [`super::Elements`].
+    pub(crate) fn next_element(&mut self, first: &mut bool) -> Result<Option<Range<usize>>, Fault> {
+        let more = if std::mem::take(first) { self.open(b']')? } else { self.more(b']')? };
+        if more { self.value().map(Some) } else { Ok(None) }
+    }
+
+    /// The span of the value that begins at the next byte.
+    pub(crate) fn value(&mut self) -> Result<Range<usize>, Fault> {
+        let start = self.at;
+        match self.kind()? {
+            Kind::String => drop(self.string()?),
+            Kind::Array | Kind::Object => self.container()?,
+            Kind::Number => self.number()?,
+            Kind::Bool if self.peek() == Some(b't') => self.word(b"true")?,
+            Kind::Bool => self.word(b"false")?,
+            Kind::Null => self.word(b"null")?,
+        }
+        Ok(start..self.at)
+    }
+
+    /// Walks a whole array or object without recursion: what encloses each level is a bit, 1 for an object.
+    fn container(&mut self) -> Result<(), Fault> {
+        const { assert!(MAX_DEPTH <= u128::BITS) };
+        let outside = self.depth;
+        let mut enclosing = 0_u128;
+        loop {
+            let object = self.peek() == Some(b'{');
+            if self.open(if object { b'}' } else { b']' })? {
+                enclosing = enclosing << 1 | u128::from(object);
+                if object {
+                    self.key()?;
+                }
+            } else if self.climb(outside, &mut enclosing)? {
+                return Ok(());
+            }
+            while !matches!(self.kind()?, Kind::Array | Kind::Object) {
+                self.value()?;
+                if self.climb(outside, &mut enclosing)? {
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    /// After a value inside a container: leaves every level that ends here. True if the outermost one did.
+    fn climb(&mut self, outside: u32, enclosing: &mut u128) -> Result<bool, Fault> {
+        while self.depth > outside {
+            let object = *enclosing & 1 == 1;
+            if self.more(if object { b'}' } else { b']' })? {
+                if object {
+                    self.key()?;
+                }
+                return Ok(false);
+            }
+            *enclosing >>= 1;
+        }
+        Ok(true)
+    }
+
+    fn word(&mut self, word: &[u8]) -> Result<(), Fault> {
+        for &byte in word {
+            self.expect(byte)?;
+        }
+        Ok(())
+    }
+
+    fn digits(&mut self) -> Result<(), Fault> {
+        let start = self.at;
+        while let Some(b'0'..=b'9') = self.peek() {
+            self.at += 1;
+        }
+        if self.at == start { Err(self.unexpected()) } else { Ok(()) }
+    }
+
+    fn number(&mut self) -> Result<(), Fault> {
+        self.take(b'-');
+        if !self.take(b'0') {
+            self.digits()?;
+        }
+        if self.take(b'.') {
+            self.digits()?;
+        }
+        if self.take(b'e') || self.take(b'E') {
+            let _sign = self.take(b'+') || self.take(b'-');
+            self.digits()?;
+        }
+        Ok(())
+    }
+
+    /// The span inside the quotes of the string that begins at the next byte.
+    fn string(&mut self) -> Result<Range<usize>, Fault> {
+        self.expect(b'"')?;
+        let start = self.at;
+        loop {
+            self.at += plain_prefix(&self.text[self.at..]);
+            match self.peek() {
+                Some(b'"') => {
+                    self.at += 1;
+                    return Ok(start..self.at - 1);
+                }
+                Some(b'\\') => self.escape()?,
+                _ => return Err(self.unexpected()),
+            }
+        }
+    }
+
+    fn escape(&mut self) -> Result<(), Fault> {
+        self.at += 1;
+        match self.peek() {
+            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => self.at += 1,
+            Some(b'u') => {
+                self.at += 1;
+                for _ in 0..4 {
+                    if !self.peek().is_some_and(|digit| digit.is_ascii_hexdigit()) {
+                        return Err(self.unexpected());
+                    }
+                    self.at += 1;
+                }
+            }
+            _ => return Err(self.unexpected()),
+        }
+        Ok(())
+    }
+}
+
+/// How many bytes from the start are neither a quote, a backslash nor a control character.
+///
+/// Works on blocks without a branch inside, which the compiler turns into vector instructions.
+pub(super) fn plain_prefix(text: &[u8]) -> usize {
+    const BLOCK: usize = 32;
+    let special = |byte: u8| byte == b'"' || byte == b'\\' || byte < 0x20;
+    let mut at = 0;
+    while let Some(block) = text[at..].first_chunk::<BLOCK>() {
+        if block.iter().fold(false, |any, &byte| any | special(byte)) {
+            break;
+        }
+        at += BLOCK;
+    }
+    at + text[at..].iter().position(|&byte| special(byte)).unwrap_or(text.len() - at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str) -> Result<(), FaultKind> {
+        let mut scanner = Scanner::new(text);
+        scanner.space();
+        scanner.value().and_then(|_| scanner.end()).map_err(|fault| fault.kind)
+    }
+
+    #[test]
+    fn accepts_what_the_grammar_allows() {
+        for text in [
+            "null",
+            " true ",
+            "false",
+            "0",
+            "-0.5e+10",
+            "1e400",
+            "123456789012345678901234567890",
+            "\"\"",
+            r#""a\"\\\/\b\f\n\r\tA\ud800""#,
+            "[]",
+            "{}",
+            "[[],{},[{}]]",
+            "{ \"a\" : [ 1 , { \"b\" : null } ] , \"c\" : \"d\" }\r\n\t",
+            "\"\u{2028}\u{85}\u{feff} longer than one block of thirty-two bytes, to take the fast way\"",
+        ] {
+            assert_eq!(check(text), Ok(()), "{text}");
+        }
+    }
+
+    #[test]
+    fn refuses_what_it_does_not() {
+        use FaultKind::{Syntax, Trailing, Truncated};
+        for (text, kind) in [
+            ("", Truncated),
+            ("nul", Truncated),
+            ("nulL", Syntax),
+            ("NaN", Syntax),
+            ("Infinity", Syntax),
+            ("+1", Syntax),
+            ("01", Trailing),
+            ("1.", Truncated),
+            (".5", Syntax),
+            ("1e", Truncated),
+            ("- 1", Syntax),
+            ("\"", Truncated),
+            ("\"\n\"", Syntax),
+            ("\"\\x\"", Syntax),
+            ("\"\\u12g4\"", Syntax),
+            ("\"\\u12", Truncated),
+            ("[1,]", Syntax),
+            ("[,1]", Syntax),
+            ("[1 2]", Syntax),
+            ("[1", Truncated),
+            ("[1}", Syntax),
+            ("{\"a\"}", Syntax),
+            ("{\"a\":}", Syntax),
+            ("{\"a\":1,}", Syntax),
+            ("{a:1}", Syntax),
+            ("{'a':1}", Syntax),
+            ("{\"a\":1]", Syntax),
+            ("{} {}", Trailing),
+            ("\u{feff}{}", Syntax),
+            ("[1] // no", Trailing),
+        ] {
+            assert_eq!(check(text), Err(kind), "{text}");
+        }
+    }
+
+    #[test]
+    fn depth_is_limited_for_every_mix_of_containers() {
+        let nested = |open: &str, close: &str, n: usize| format!("{}1{}", open.repeat(n), close.repeat(n));
+        for (open, close) in [("[", "]"), ("{\"a\":", "}")] {
+            assert_eq!(check(&nested(open, close, 128)), Ok(()));
+            assert_eq!(check(&nested(open, close, 129)), Err(FaultKind::TooDeep));
+        }
+        assert_eq!(check(&nested("[{\"a\":", "}]", 64)), Ok(()));
+        assert_eq!(check(&nested("[{\"a\":", "}]", 65)), Err(FaultKind::TooDeep));
+        assert_eq!(check(&"[".repeat(200_000)), Err(FaultKind::TooDeep));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn agrees_with_serde_json(text in r#"[\[\]{}:," 0-9a-z\\.eE+\-\n]{0,24}"#) {
+            let theirs = serde_json::from_str::<&serde_json::value::RawValue>(&text).is_ok();
+            proptest::prop_assert_eq!(check(&text).is_ok(), theirs);
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! Writing JSON: strings, numbers, and values without the white space between them.
+
+use super::raw::Raw;
+use super::scan::plain_prefix;
+
+/// Appends a string in quotes, escaped as RFC 8259 demands and no further.
+pub fn write_str(out: &mut Vec<u8>, text: &str) {
+    out.push(b'"');
+    write_escaped(out, text);
+    out.push(b'"');
+}
+
+pub(super) fn write_escaped(out: &mut Vec<u8>, text: &str) {
+    let mut rest = text.as_bytes();
+    loop {
+        let (plain, special) = rest.split_at(plain_prefix(rest));
+        out.extend_from_slice(plain);
+        let Some((&byte, after)) = special.split_first() else { return };
+        match byte {
+            b'"' | b'\\' => out.extend_from_slice(&[b'\\', byte]),
+            b'\n' => out.extend_from_slice(b"\\n"),
+            b'\r' => out.extend_from_slice(b"\\r"),
+            b'\t' => out.extend_from_slice(b"\\t"),
+            _ => {
+                let hex = |nibble: u8| b"0123456789abcdef"[usize::from(nibble & 15)];
+                out.extend_from_slice(b"\\u00");
+                out.extend_from_slice(&[hex(byte >> 4), hex(byte)]);
+            }
+        }
+        rest = after;
+    }
+}
+
+/// Appends a whole number in decimal.
+pub fn write_u64(out: &mut Vec<u8>, mut number: u64) {
+    let mut digits = [0; 20];
+    let mut at = digits.len();
+    loop {
+        at -= 1;
+        digits[at] = b'0' + (number % 10) as u8;
+        number /= 10;
+        if number == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(&digits[at..]);
+}
+
+/// Appends a value without the white space between its tokens. Strings and numbers stay as they are written.
+pub fn write_compact(out: &mut Vec<u8>, value: Raw<'_>) {
+    let mut rest = value.text().as_bytes();
+    while let Some(&byte) = rest.first() {
+        let token = match byte {
+            b' ' | b'\n' | b'\r' | b'\t' => {
+                rest = &rest[1..];
+                continue;
+            }
+            b'"' => string_len(rest),
+            _ => 1,
+        };
+        out.extend_from_slice(&rest[..token]);
+        rest = &rest[token..];
+    }
+}
+
+/// The length, with both quotes, of the checked string that begins here.
+fn string_len(text: &[u8]) -> usize {
+    let mut at = 1;
+    while let Some(found) = text.get(at..).and_then(|rest| memchr::memchr2(b'"', b'\\', rest)) {
+        at += found;
+        if text[at] == b'"' {
+            return at + 1;
+        }
+        at += 2;
+    }
+    text.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(write: impl FnOnce(&mut Vec<u8>)) -> String {
+        let mut out = Vec::new();
+        write(&mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn strings_are_escaped_as_serde_json_does() {
+        for text in ["", "plain", "a\"b\\c\nd\re\tf\u{1}\u{1f}\u{7f}", "é\u{2028}😀", &"long ".repeat(50)] {
+            let theirs: String = serde_json::from_str(&written(|out| write_str(out, text))).unwrap();
+            assert_eq!(theirs, text);
+        }
+        assert_eq!(written(|out| write_str(out, "\u{1}")), "\"\\u0001\"");
+    }
+
+    #[test]
+    fn numbers_are_decimal() {
+        for number in [0, 7, 10, 1_234_567_890, u64::MAX] {
+            assert_eq!(written(|out| write_u64(out, number)), number.to_string());
+        }
+    }
+
+    #[test]
+    fn compact_touches_only_the_space_between_tokens() {
+        let value = Raw::parse("{ \"a b\" :\t[ 1.50 , \"x \\\" y\" ,\n true ] }").unwrap();
+        assert_eq!(written(|out| write_compact(out, value)), r#"{"a b":[1.50,"x \" y",true]}"#);
+    }
+}

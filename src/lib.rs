@@ -1,0 +1,8 @@
+//! Tower layers that serve and govern OpenAI-compatible chat completions.
+
+pub mod body;
+pub mod error;
+pub mod json;
+
+pub use body::ResponseBody;
+pub use error::{ApiError, BoxError};
