@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use bytes::BufMut;
+
 /// A string, either plain or as it stands between the quotes of a JSON string.
 ///
 /// What comes out of one JSON document and goes into another needs neither unescaping nor escaping; this type carries
@@ -49,19 +51,19 @@ impl<'a> Text<'a> {
     }
 
     /// Appends the text as it belongs between the quotes of a JSON string.
-    pub fn write_escaped(self, out: &mut Vec<u8>) {
+    pub fn write_escaped(self, out: &mut impl BufMut) {
         if self.escaped {
-            out.extend_from_slice(self.body.as_bytes());
+            out.put_slice(self.body.as_bytes());
         } else {
             super::write::write_escaped(out, self.body);
         }
     }
 
     /// Appends the text as a JSON string, with its quotes.
-    pub fn write_quoted(self, out: &mut Vec<u8>) {
-        out.push(b'"');
+    pub fn write_quoted(self, out: &mut impl BufMut) {
+        out.put_u8(b'"');
         self.write_escaped(out);
-        out.push(b'"');
+        out.put_u8(b'"');
     }
 }
 

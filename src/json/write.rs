@@ -1,30 +1,32 @@
 //! Writing JSON: strings, numbers, and values without the white space between them.
 
+use bytes::BufMut;
+
 use super::raw::Raw;
 use super::scan::plain_prefix;
 
 /// Appends a string in quotes, escaped as RFC 8259 demands and no further.
-pub fn write_str(out: &mut Vec<u8>, text: &str) {
-    out.push(b'"');
+pub fn write_str(out: &mut impl BufMut, text: &str) {
+    out.put_u8(b'"');
     write_escaped(out, text);
-    out.push(b'"');
+    out.put_u8(b'"');
 }
 
-pub(super) fn write_escaped(out: &mut Vec<u8>, text: &str) {
+pub(super) fn write_escaped(out: &mut impl BufMut, text: &str) {
     let mut rest = text.as_bytes();
     loop {
         let (plain, special) = rest.split_at(plain_prefix(rest));
-        out.extend_from_slice(plain);
+        out.put_slice(plain);
         let Some((&byte, after)) = special.split_first() else { return };
         match byte {
-            b'"' | b'\\' => out.extend_from_slice(&[b'\\', byte]),
-            b'\n' => out.extend_from_slice(b"\\n"),
-            b'\r' => out.extend_from_slice(b"\\r"),
-            b'\t' => out.extend_from_slice(b"\\t"),
+            b'"' | b'\\' => out.put_slice(&[b'\\', byte]),
+            b'\n' => out.put_slice(b"\\n"),
+            b'\r' => out.put_slice(b"\\r"),
+            b'\t' => out.put_slice(b"\\t"),
             _ => {
                 let hex = |nibble: u8| b"0123456789abcdef"[usize::from(nibble & 15)];
-                out.extend_from_slice(b"\\u00");
-                out.extend_from_slice(&[hex(byte >> 4), hex(byte)]);
+                out.put_slice(b"\\u00");
+                out.put_slice(&[hex(byte >> 4), hex(byte)]);
             }
         }
         rest = after;
@@ -32,7 +34,7 @@ pub(super) fn write_escaped(out: &mut Vec<u8>, text: &str) {
 }
 
 /// Appends a whole number in decimal.
-pub fn write_u64(out: &mut Vec<u8>, mut number: u64) {
+pub fn write_u64(out: &mut impl BufMut, mut number: u64) {
     let mut digits = [0; 20];
     let mut at = digits.len();
     loop {
@@ -43,11 +45,11 @@ pub fn write_u64(out: &mut Vec<u8>, mut number: u64) {
             break;
         }
     }
-    out.extend_from_slice(&digits[at..]);
+    out.put_slice(&digits[at..]);
 }
 
 /// Appends a value without the white space between its tokens. Strings and numbers stay as they are written.
-pub fn write_compact(out: &mut Vec<u8>, value: Raw<'_>) {
+pub fn write_compact(out: &mut impl BufMut, value: Raw<'_>) {
     let mut rest = value.text().as_bytes();
     while let Some(&byte) = rest.first() {
         let token = match byte {
@@ -58,7 +60,7 @@ pub fn write_compact(out: &mut Vec<u8>, value: Raw<'_>) {
             b'"' => string_len(rest),
             _ => 1,
         };
-        out.extend_from_slice(&rest[..token]);
+        out.put_slice(&rest[..token]);
         rest = &rest[token..];
     }
 }

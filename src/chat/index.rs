@@ -1,0 +1,280 @@
+//! The one pass over a request body: where each top-level field and each message lies, and whether they are what they must be.
+
+use std::collections::HashSet;
+use std::ops::Range;
+
+use crate::error::ApiError;
+use crate::json::{Fault, FaultKind, Kind, Raw, Scanner, Text};
+
+/// A piece of the body. Bodies are far below 4 GiB, so half the size of a range.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Span {
+    start: u32,
+    end: u32,
+}
+
+impl Span {
+    fn new(range: Range<usize>) -> Self {
+        Self { start: range.start as u32, end: range.end as u32 }
+    }
+
+    pub(super) fn range(self) -> Range<usize> {
+        self.start as usize..self.end as usize
+    }
+}
+
+/// A top-level field: its key inside the quotes, and its value.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Field {
+    pub(super) key: Span,
+    pub(super) value: Span,
+}
+
+#[derive(Debug)]
+pub(super) struct Index {
+    pub(super) fields: Vec<Field>,
+    pub(super) messages: Vec<Span>,
+    pub(super) model: Box<str>,
+    pub(super) stream: bool,
+    pub(super) include_usage: bool,
+}
+
+/// The JSON types that OpenAI documents for a field. `null` is always allowed besides.
+struct Shape {
+    kinds: &'static [Kind],
+    text: &'static str,
+}
+
+const STRING: Shape = Shape { kinds: &[Kind::String], text: "a string" };
+const BOOL: Shape = Shape { kinds: &[Kind::Bool], text: "a boolean" };
+const NUMBER: Shape = Shape { kinds: &[Kind::Number], text: "a number" };
+const ARRAY: Shape = Shape { kinds: &[Kind::Array], text: "an array" };
+const OBJECT: Shape = Shape { kinds: &[Kind::Object], text: "an object" };
+const STRING_OR_ARRAY: Shape = Shape { kinds: &[Kind::String, Kind::Array], text: "a string or an array" };
+const STRING_OR_OBJECT: Shape = Shape { kinds: &[Kind::String, Kind::Object], text: "a string or an object" };
+
+/// Every field of [OpenAI's request object](https://platform.openai.com/docs/api-reference/chat/create), with its type.
+fn shape_of(field: &str) -> Option<Shape> {
+    Some(match field {
+        "model"
+        | "prompt_cache_key"
+        | "prompt_cache_retention"
+        | "reasoning_effort"
+        | "safety_identifier"
+        | "service_tier"
+        | "user"
+        | "verbosity" => STRING,
+        "logprobs" | "parallel_tool_calls" | "store" | "stream" => BOOL,
+        "frequency_penalty"
+        | "max_completion_tokens"
+        | "max_tokens"
+        | "n"
+        | "presence_penalty"
+        | "seed"
+        | "temperature"
+        | "top_logprobs"
+        | "top_p" => NUMBER,
+        "functions" | "messages" | "modalities" | "tools" => ARRAY,
+        "audio"
+        | "logit_bias"
+        | "metadata"
+        | "moderation"
+        | "prediction"
+        | "prompt_cache_options"
+        | "response_format"
+        | "stream_options"
+        | "web_search_options" => OBJECT,
+        "stop" => STRING_OR_ARRAY,
+        "function_call" | "tool_choice" => STRING_OR_OBJECT,
+        _ => return None,
+    })
+}
+
+/// Whether OpenAI documents a top-level field of this name.
+pub(super) fn is_documented(field: &str) -> bool {
+    shape_of(field).is_some()
+}
+
+pub(super) fn read(bytes: &[u8]) -> Result<Index, ApiError> {
+    if u32::try_from(bytes.len()).is_err() {
+        return Err(ApiError::request_too_large(u64::from(u32::MAX)));
+    }
+    let text = std::str::from_utf8(bytes)
+        .map_err(|error| invalid_json(format_args!("it is not UTF-8 at byte {}", error.valid_up_to())))?;
+    let mut scanner = Scanner::new(text);
+    scanner.space();
+    if scanner.kind()? != Kind::Object {
+        let value = scanner.value()?;
+        scanner.end()?;
+        let found = Raw::checked(&text[value]).kind();
+        return Err(ApiError::invalid_request(format!("The request body must be a JSON object, but it is {found}.")));
+    }
+    let mut fields = Vec::with_capacity(16);
+    let mut messages = Vec::new();
+    let mut conversation = Ok(());
+    scanner.object(|scanner, key| {
+        let start = scanner.at();
+        if messages.is_empty() && is_messages(&text[key.clone()]) && scanner.kind()? == Kind::Array {
+            conversation = read_messages(text, scanner, &mut messages)?;
+        } else {
+            scanner.value()?;
+        }
+        fields.push(Field { key: Span::new(key), value: Span::new(start..scanner.at()) });
+        Ok::<(), Fault>(())
+    })?;
+    scanner.end()?;
+    let body = Body { text, fields: &fields };
+    body.check()?;
+    conversation?;
+    let (model, stream, include_usage) = (body.model()?, body.stream(), body.include_usage()?);
+    body.check_messages(&messages)?;
+    Ok(Index { model, stream, include_usage, fields, messages })
+}
+
+fn is_messages(key: &str) -> bool {
+    Text::escaped(key).eq_str("messages")
+}
+
+type Checked = Result<(), ApiError>;
+
+/// Reads the messages array. The outer error says that it is not JSON; the inner one that it is not a conversation,
+/// which is only worth saying once the whole body has turned out to be JSON.
+fn read_messages(text: &str, scanner: &mut Scanner<'_>, messages: &mut Vec<Span>) -> Result<Checked, Fault> {
+    let mut first_error = Ok(());
+    scanner.array(|scanner| {
+        let start = scanner.at();
+        let at = messages.len();
+        let checked = match scanner.kind()? {
+            Kind::Object => read_message(text, scanner, at)?,
+            other => {
+                scanner.value()?;
+                Err(ApiError::invalid_type(format!("messages[{at}]"), "an object", &other.to_string()))
+            }
+        };
+        if first_error.is_ok() {
+            first_error = checked;
+        }
+        messages.push(Span::new(start..scanner.at()));
+        Ok::<(), Fault>(())
+    })?;
+    Ok(first_error)
+}
+
+fn read_message(text: &str, scanner: &mut Scanner<'_>, at: usize) -> Result<Checked, Fault> {
+    let mut checked = Ok(());
+    let mut seen = [false; 2];
+    scanner.object(|scanner, key| {
+        let kind = scanner.kind()?;
+        let (slot, name, shape) = match &text[key] {
+            "role" => (0, "role", STRING),
+            "content" => (1, "content", STRING_OR_ARRAY),
+            _ => return scanner.value().map(drop),
+        };
+        let path = || format!("messages[{at}].{name}");
+        if std::mem::replace(&mut seen[slot], true) {
+            checked = Err(duplicate(path()));
+        } else if !shape.kinds.contains(&kind) && (slot == 0 || kind != Kind::Null) {
+            checked = Err(ApiError::invalid_type(path(), shape.text, &kind.to_string()));
+        }
+        scanner.value().map(drop)
+    })?;
+    if checked.is_ok() && !seen[0] {
+        checked = Err(ApiError::missing_parameter(format!("messages[{at}].role")));
+    }
+    Ok(checked)
+}
+
+/// A body that is known to be a JSON object.
+struct Body<'a> {
+    text: &'a str,
+    fields: &'a [Field],
+}
+
+impl<'a> Body<'a> {
+    fn named(&self) -> impl Iterator<Item = (Text<'a>, Raw<'a>)> {
+        let text = self.text;
+        self.fields
+            .iter()
+            .map(move |field| (Text::escaped(&text[field.key.range()]), Raw::checked(&text[field.value.range()])))
+    }
+
+    /// No field twice, and each of the type that OpenAI documents.
+    fn check(&self) -> Result<(), ApiError> {
+        let mut seen = HashSet::with_capacity(self.fields.len());
+        for (name, value) in self.named() {
+            let name = name.to_str();
+            if let Some(shape) = shape_of(&name) {
+                let kind = value.kind();
+                let required = matches!(&*name, "model" | "messages");
+                if !shape.kinds.contains(&kind) && (required || kind != Kind::Null) {
+                    return Err(ApiError::invalid_type(name.into_owned(), shape.text, &kind.to_string()));
+                }
+            }
+            if let Some(name) = seen.replace(name) {
+                return Err(duplicate(name.into_owned()));
+            }
+        }
+        Ok(())
+    }
+
+    fn find(&self, name: &str) -> Option<Raw<'a>> {
+        self.named().find(|(key, _)| key.eq_str(name)).map(|(_, value)| value)
+    }
+
+    fn model(&self) -> Result<Box<str>, ApiError> {
+        match self.find("model").and_then(Raw::as_str).as_deref() {
+            None => Err(ApiError::missing_parameter("model")),
+            Some("") => Err(ApiError::invalid_value("model", "it must not be empty.")),
+            Some(model) => Ok(model.into()),
+        }
+    }
+
+    fn stream(&self) -> bool {
+        self.find("stream").and_then(Raw::as_bool).unwrap_or(false)
+    }
+
+    fn check_messages(&self, messages: &[Span]) -> Result<(), ApiError> {
+        match self.find("messages") {
+            None => Err(ApiError::missing_parameter("messages")),
+            Some(_) if messages.is_empty() => {
+                Err(ApiError::invalid_value("messages", "it must hold at least one message."))
+            }
+            Some(_) => Ok(()),
+        }
+    }
+
+    fn include_usage(&self) -> Result<bool, ApiError> {
+        let mut asked = None;
+        let options = self.find("stream_options").into_iter().flat_map(Raw::fields);
+        for (_, value) in options.filter(|(name, _)| name.eq_str("include_usage")) {
+            let param = "stream_options.include_usage";
+            if asked.is_some() {
+                return Err(duplicate(param.to_owned()));
+            }
+            if !matches!(value.kind(), Kind::Bool | Kind::Null) {
+                return Err(ApiError::invalid_type(param, BOOL.text, &value.kind().to_string()));
+            }
+            asked = value.as_bool().or(Some(false));
+        }
+        Ok(asked.unwrap_or(false))
+    }
+}
+
+fn duplicate(param: String) -> ApiError {
+    ApiError::invalid_request(format!("The field '{param}' stands twice in the request; send it once."))
+        .with_param(param)
+        .with_code("duplicate_parameter")
+}
+
+fn invalid_json(reason: impl std::fmt::Display) -> ApiError {
+    ApiError::invalid_request(format!("The request body is not valid JSON: {reason}.")).with_code("invalid_json")
+}
+
+impl From<Fault> for ApiError {
+    fn from(fault: Fault) -> Self {
+        match fault.kind {
+            FaultKind::Truncated if fault.at == 0 => invalid_json("it is empty"),
+            _ => invalid_json(fault),
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! Changing single fields of a request while every other byte stays.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+
+use super::index::Field;
+use crate::json::{Text, write_str};
+
+/// Edits to the top-level fields of a request. Made by [`ChatRequest::patch`](super::ChatRequest::patch).
+///
+/// ```
+/// # use tower_completions::ChatRequest;
+/// let chat = ChatRequest::from_bytes(r#"{"model":"m", "messages":[{"role":"user"}], "seed": 7}"#)?;
+/// let body = chat.patch().set("stream", "true").rename("seed", "random_seed").finish();
+/// assert_eq!(body, r#"{"model":"m", "messages":[{"role":"user"}], "random_seed": 7,"stream":true}"#);
+/// # Ok::<(), tower_completions::ApiError>(())
+/// ```
+#[derive(Debug)]
+#[must_use = "a patch does nothing until it is finished"]
+pub struct Patch<'a> {
+    body: &'a Bytes,
+    fields: &'a [Field],
+    edits: Vec<(Cow<'a, str>, Edit<'a>)>,
+}
+
+#[derive(Debug)]
+enum Edit<'a> {
+    Set(Cow<'a, str>),
+    Rename(&'a str),
+    Remove,
+}
+
+impl<'a> Patch<'a> {
+    pub(super) fn new(body: &'a Bytes, fields: &'a [Field]) -> Self {
+        Self { body, fields, edits: Vec::new() }
+    }
+
+    /// Gives a field a value, which is JSON text; a field that is not there yet is added at the end.
+    pub fn set(self, field: &'a str, json: impl Into<Cow<'a, str>>) -> Self {
+        self.edit(field, Edit::Set(json.into()))
+    }
+
+    /// Gives a field a string as its value.
+    pub fn set_str(self, field: &'a str, value: &str) -> Self {
+        let mut json = Vec::with_capacity(value.len() + 2);
+        write_str(&mut json, value);
+        let json = String::from_utf8(json).unwrap_or_default();
+        self.set(field, json)
+    }
+
+    /// Gives a field another name, and leaves its value as it is.
+    pub fn rename(self, field: &'a str, name: &'a str) -> Self {
+        self.edit(field, Edit::Rename(name))
+    }
+
+    /// Leaves a field out.
+    pub fn remove(self, field: impl Into<Cow<'a, str>>) -> Self {
+        self.edit(field, Edit::Remove)
+    }
+
+    fn edit(mut self, field: impl Into<Cow<'a, str>>, edit: Edit<'a>) -> Self {
+        let field = field.into();
+        self.edits.retain(|(other, _)| *other != field);
+        self.edits.push((field, edit));
+        self
+    }
+
+    /// The new body; the old one, uncopied, if there was nothing to change.
+    pub fn finish(self) -> Bytes {
+        if self.edits.is_empty() {
+            return self.body.clone();
+        }
+        let mut out = Vec::with_capacity(self.len());
+        self.pieces(|piece| out.extend_from_slice(piece));
+        out.into()
+    }
+
+    /// The length of the new body in bytes.
+    pub(super) fn len(&self) -> usize {
+        let mut len = 0;
+        self.pieces(|piece| len += piece.len());
+        len
+    }
+
+    fn edit_of(&self, field: &Field) -> Option<&Edit<'a>> {
+        let key = self.body.get(field.key.range()).and_then(|key| std::str::from_utf8(key).ok())?;
+        let key = Text::escaped(key);
+        self.edits.iter().find(|(name, _)| key.eq_str(name)).map(|(_, edit)| edit)
+    }
+
+    /// Cuts the new body into pieces of the old one and of the edits.
+    fn pieces(&self, mut put: impl FnMut(&[u8])) {
+        let body = &self.body[..];
+        let (Some(first), Some(last)) = (self.fields.first(), self.fields.last()) else { return put(body) };
+        if self.edits.is_empty() {
+            return put(body);
+        }
+        let mut kept: Option<usize> = None;
+        put(&body[..first.key.range().start - 1]);
+        for (at, field) in self.fields.iter().enumerate() {
+            let (key, value) = (field.key.range(), field.value.range());
+            let edit = self.edit_of(field);
+            if let Some(Edit::Remove) = edit {
+                continue;
+            }
+            match kept {
+                Some(before) if before + 1 == at => {
+                    put(&body[self.fields[before].value.range().end..key.start - 1]);
+                }
+                Some(_) => put(b","),
+                None => {}
+            }
+            match edit {
+                Some(Edit::Rename(name)) => {
+                    put(b"\"");
+                    put(name.as_bytes());
+                    put(&body[key.end..value.end]);
+                }
+                Some(Edit::Set(json)) => {
+                    put(&body[key.start - 1..value.start]);
+                    put(json.as_bytes());
+                }
+                _ => put(&body[key.start - 1..value.end]),
+            }
+            kept = Some(at);
+        }
+        for (name, edit) in &self.edits {
+            if let Edit::Set(json) = edit
+                && !self.has(name)
+            {
+                put(if kept.is_some() { b",\"" } else { b"\"" });
+                put(name.as_bytes());
+                put(b"\":");
+                put(json.as_bytes());
+                kept = kept.or(Some(0));
+            }
+        }
+        put(&body[last.value.range().end..]);
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.fields.iter().any(|field| {
+            let key = self.body.get(field.key.range()).and_then(|key| std::str::from_utf8(key).ok());
+            key.is_some_and(|key| Text::escaped(key).eq_str(name))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::chat::ChatRequest;
+
+    const BODY: &str = "{ \"a\" : 1 ,\n\"model\":\"m\", \"messages\" : [ {\"role\":\"user\"} ],\"z\":\"ä\" }\n";
+
+    fn chat() -> ChatRequest {
+        ChatRequest::from_bytes(BODY).unwrap()
+    }
+
+    #[test]
+    fn without_edits_the_body_is_the_same_allocation() {
+        let chat = chat();
+        assert_eq!(chat.to_bytes(), BODY);
+        assert_eq!(chat.to_bytes().as_ptr(), chat.to_bytes().as_ptr());
+    }
+
+    #[test]
+    fn set_touches_only_the_value() {
+        assert_eq!(chat().patch().set("a", "[2]").finish(), BODY.replace("1 ,", "[2] ,"));
+        assert_eq!(chat().patch().set("b", "{}").finish(), BODY.replace("\"ä\"", "\"ä\",\"b\":{}"));
+    }
+
+    #[test]
+    fn removing_takes_the_comma_along() {
+        let removed = |names: &[&'static str]| {
+            let chat = chat();
+            let body = names.iter().fold(chat.patch(), |patch, name| patch.remove(*name)).finish();
+            serde_json::from_slice::<serde_json::Value>(&body).unwrap().as_object().unwrap().len()
+        };
+        assert_eq!(removed(&["a"]), 3);
+        assert_eq!(removed(&["z"]), 3);
+        assert_eq!(removed(&["model", "messages"]), 2);
+        assert_eq!(removed(&["a", "model", "messages", "z"]), 0);
+        assert_eq!(removed(&["nothing"]), 4);
+    }
+
+    #[test]
+    fn everything_removed_and_something_added() {
+        let chat = chat();
+        let all = ["a", "model", "messages", "z"].into_iter().fold(chat.patch(), |patch, name| patch.remove(name));
+        assert_eq!(all.set("new", "true").finish(), "{ \"new\":true }\n");
+    }
+
+    #[test]
+    fn rename_keeps_the_value() {
+        assert_eq!(chat().patch().rename("z", "y").finish(), BODY.replace("\"z\"", "\"y\""));
+    }
+}

@@ -1,0 +1,324 @@
+//! What an answer tells the layers outside it: the tokens it cost, who served it, how it ended.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::BufMut;
+
+use crate::json::{Raw, write_u64};
+
+/// The tokens of one answer, in disjoint classes: each token is counted in exactly one field.
+///
+/// Providers disagree on what their totals contain: OpenAI's `prompt_tokens` includes cached tokens, Anthropic's
+/// `input_tokens` does not; Gemini's candidates exclude thoughts, OpenAI's completion includes them. Disjoint classes are
+/// the one form in which a price can be applied without knowing where a figure came from. OpenAI's view is derived.
+///
+/// ```
+/// use tower_completions::Usage;
+///
+/// let usage = Usage { input: 10, cache_read: 100, cache_write: 5, output: 9, ..Usage::default() };
+/// assert_eq!(usage.prompt_tokens(), 115);
+/// assert_eq!(usage.total_tokens(), 124);
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Prompt tokens that no cache was involved in.
+    pub input: u64,
+    /// Prompt tokens read from the provider's cache.
+    pub cache_read: u64,
+    /// Prompt tokens written to the provider's cache for its default time (Anthropic: 5 minutes).
+    pub cache_write: u64,
+    /// Prompt tokens written to the provider's cache for an hour.
+    pub cache_write_1h: u64,
+    /// Prompt tokens of audio.
+    pub input_audio: u64,
+    /// Completion tokens that are neither reasoning nor audio.
+    pub output: u64,
+    /// Completion tokens spent on reasoning.
+    pub reasoning: u64,
+    /// Completion tokens of audio.
+    pub output_audio: u64,
+}
+
+impl Usage {
+    /// OpenAI's `prompt_tokens`: everything that went in.
+    pub fn prompt_tokens(&self) -> u64 {
+        [self.input, self.cache_read, self.cache_write_tokens(), self.input_audio]
+            .iter()
+            .fold(0, |a, b| a.saturating_add(*b))
+    }
+
+    /// OpenAI's `completion_tokens`: everything that came out.
+    pub fn completion_tokens(&self) -> u64 {
+        self.output.saturating_add(self.reasoning).saturating_add(self.output_audio)
+    }
+
+    /// OpenAI's `total_tokens`.
+    pub fn total_tokens(&self) -> u64 {
+        self.prompt_tokens().saturating_add(self.completion_tokens())
+    }
+
+    /// OpenAI's `cache_write_tokens`: written to a cache, for whatever time.
+    pub fn cache_write_tokens(&self) -> u64 {
+        self.cache_write.saturating_add(self.cache_write_1h)
+    }
+
+    /// Reads OpenAI's `usage` object, with the places where compatible servers put their cached tokens.
+    ///
+    /// A class that is larger than the total that should contain it counts up to that total.
+    pub fn from_openai(usage: Raw<'_>) -> Option<Self> {
+        let mut prompt = None;
+        let mut completion = None;
+        let (mut cached, mut written, mut audio_in, mut audio_out, mut reasoning) = (0, 0, 0, 0, 0);
+        for (key, value) in usage.fields() {
+            match &*key.to_str() {
+                "prompt_tokens" => prompt = value.as_u64(),
+                "completion_tokens" => completion = value.as_u64(),
+                // DeepSeek; Moonshot; Mistral.
+                "prompt_cache_hit_tokens" | "cached_tokens" | "num_cached_tokens" => {
+                    cached = cached.max(value.as_u64().unwrap_or(0));
+                }
+                "prompt_tokens_details" => {
+                    cached = cached.max(count(value, "cached_tokens"));
+                    written = count(value, "cache_write_tokens");
+                    audio_in = count(value, "audio_tokens");
+                }
+                "completion_tokens_details" => {
+                    reasoning = count(value, "reasoning_tokens");
+                    audio_out = count(value, "audio_tokens");
+                }
+                _ => {}
+            }
+        }
+        if prompt.is_none() && completion.is_none() {
+            return None;
+        }
+        let mut rest_in = prompt.unwrap_or(0);
+        let mut rest_out = completion.unwrap_or(0);
+        let cache_read = split_off(&mut rest_in, cached);
+        let cache_write = split_off(&mut rest_in, written);
+        let input_audio = split_off(&mut rest_in, audio_in);
+        let reasoning = split_off(&mut rest_out, reasoning);
+        let output_audio = split_off(&mut rest_out, audio_out);
+        Some(Self {
+            input: rest_in,
+            cache_read,
+            cache_write,
+            cache_write_1h: 0,
+            input_audio,
+            output: rest_out,
+            reasoning,
+            output_audio,
+        })
+    }
+
+    /// Appends OpenAI's `usage` object.
+    pub fn write_openai(&self, out: &mut impl BufMut) {
+        let mut field = |name: &[u8], number: u64| {
+            out.put_slice(name);
+            write_u64(out, number);
+        };
+        field(br#"{"prompt_tokens":"#, self.prompt_tokens());
+        field(br#","completion_tokens":"#, self.completion_tokens());
+        field(br#","total_tokens":"#, self.total_tokens());
+        field(br#","prompt_tokens_details":{"cached_tokens":"#, self.cache_read);
+        field(br#","cache_write_tokens":"#, self.cache_write_tokens());
+        if self.input_audio > 0 {
+            field(br#","audio_tokens":"#, self.input_audio);
+        }
+        field(br#"},"completion_tokens_details":{"reasoning_tokens":"#, self.reasoning);
+        if self.output_audio > 0 {
+            field(br#","audio_tokens":"#, self.output_audio);
+        }
+        out.put_slice(b"}}");
+    }
+}
+
+fn count(object: Raw<'_>, field: &str) -> u64 {
+    object.get(field).and_then(Raw::as_u64).unwrap_or(0)
+}
+
+/// Takes up to `part` off a total.
+fn split_off(total: &mut u64, part: u64) -> u64 {
+    let part = part.min(*total);
+    *total -= part;
+    part
+}
+
+/// Where a [`Usage`] comes from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum UsageSource {
+    /// There is none.
+    #[default]
+    None,
+    /// The provider reported it with a complete answer.
+    Reported,
+    /// The provider reported it, and then the answer broke off: at least this much was used.
+    Partial,
+}
+
+/// What has been seen of an answer so far.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Observed {
+    /// The last usage that the provider reported.
+    pub usage: Option<Usage>,
+    /// The model as the provider names it. Shown, never priced.
+    pub model: Option<String>,
+    /// OpenAI's `finish_reason`, once there is one.
+    pub finish_reason: Option<String>,
+    /// The code of the error that ended the answer, such as `upstream_error`.
+    pub failure: Option<String>,
+    /// Whether the answer ended as it should.
+    pub complete: bool,
+    /// How many bytes of text, reasoning and tool arguments were decoded for the client: the base for an estimate.
+    pub text_bytes: u64,
+}
+
+impl Observed {
+    /// How much the usage can be trusted.
+    pub fn source(&self) -> UsageSource {
+        match (&self.usage, self.complete) {
+            (None, _) => UsageSource::None,
+            (Some(_), true) => UsageSource::Reported,
+            (Some(_), false) => UsageSource::Partial,
+        }
+    }
+}
+
+/// A response extension that fills while the answer goes by.
+///
+/// Whoever decodes the answer writes it; the layers outside read it when the body has ended, failed or been dropped.
+/// Cheap to clone; all clones are the same cell.
+#[derive(Clone, Debug, Default)]
+pub struct UsageCell(Arc<Cell>);
+
+#[derive(Debug, Default)]
+struct Cell {
+    observed: Mutex<Observed>,
+    text_bytes: AtomicU64,
+}
+
+impl UsageCell {
+    /// An empty cell.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// What has been seen so far.
+    pub fn observed(&self) -> Observed {
+        Observed { text_bytes: self.0.text_bytes.load(Ordering::Relaxed), ..self.lock().clone() }
+    }
+
+    /// Records something. The closure runs under a lock: it must do nothing else.
+    pub fn record(&self, change: impl FnOnce(&mut Observed)) {
+        change(&mut self.lock());
+    }
+
+    /// Counts bytes of decoded text.
+    pub fn add_text(&self, bytes: usize) {
+        self.0.text_bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Observed> {
+        self.0.observed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A response extension that says who answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Served {
+    /// The provider's configured name.
+    pub provider: Arc<str>,
+    /// The configured id of the model that served: the one whose price counts.
+    pub model: Arc<str>,
+    /// How many upstream requests it took, counting the one that answered.
+    pub attempts: u32,
+}
+
+impl Served {
+    /// An answer by this model of this provider, at the first attempt.
+    pub fn new(provider: impl Into<Arc<str>>, model: impl Into<Arc<str>>) -> Self {
+        Self { provider: provider.into(), model: model.into(), attempts: 1 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(json: &str) -> Usage {
+        Usage::from_openai(Raw::parse(json).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn openai_totals_are_taken_apart() {
+        let usage = read(
+            r#"{"prompt_tokens":100,"completion_tokens":50,"total_tokens":150,
+                "prompt_tokens_details":{"cached_tokens":60,"cache_write_tokens":10,"audio_tokens":5},
+                "completion_tokens_details":{"reasoning_tokens":30,"audio_tokens":1}}"#,
+        );
+        let expected = Usage {
+            input: 25,
+            cache_read: 60,
+            cache_write: 10,
+            cache_write_1h: 0,
+            input_audio: 5,
+            output: 19,
+            reasoning: 30,
+            output_audio: 1,
+        };
+        assert_eq!(usage, expected);
+        assert_eq!((usage.prompt_tokens(), usage.completion_tokens(), usage.total_tokens()), (100, 50, 150));
+    }
+
+    #[test]
+    fn a_part_never_exceeds_its_whole() {
+        let usage = read(r#"{"prompt_tokens":3,"prompt_tokens_details":{"cached_tokens":9},"completion_tokens":null}"#);
+        assert_eq!((usage.input, usage.cache_read, usage.prompt_tokens()), (0, 3, 3));
+    }
+
+    #[test]
+    fn cached_tokens_are_found_where_compatible_servers_put_them() {
+        for field in ["prompt_cache_hit_tokens", "cached_tokens", "num_cached_tokens"] {
+            let usage = read(&format!(r#"{{"prompt_tokens":10,"completion_tokens":1,"{field}":4}}"#));
+            assert_eq!((usage.input, usage.cache_read), (6, 4), "{field}");
+        }
+    }
+
+    #[test]
+    fn an_object_without_figures_is_no_usage() {
+        assert_eq!(Usage::from_openai(Raw::parse("{}").unwrap()), None);
+        assert_eq!(Usage::from_openai(Raw::parse("null").unwrap()), None);
+    }
+
+    #[test]
+    fn what_is_written_reads_back() {
+        let usage = Usage {
+            input: 1,
+            cache_read: 2,
+            cache_write: 3,
+            cache_write_1h: 0,
+            input_audio: 4,
+            output: 5,
+            reasoning: 6,
+            output_audio: 7,
+        };
+        let mut out = Vec::new();
+        usage.write_openai(&mut out);
+        assert_eq!(read(std::str::from_utf8(&out).unwrap()), usage);
+    }
+
+    #[test]
+    fn the_source_follows_from_how_it_ended() {
+        let cell = UsageCell::new();
+        assert_eq!(cell.observed().source(), UsageSource::None);
+        cell.record(|seen| seen.usage = Some(Usage::default()));
+        assert_eq!(cell.observed().source(), UsageSource::Partial);
+        cell.record(|seen| seen.complete = true);
+        cell.clone().add_text(3);
+        assert_eq!((cell.observed().source(), cell.observed().text_bytes), (UsageSource::Reported, 3));
+    }
+}
