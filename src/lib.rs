@@ -4,6 +4,7 @@ pub mod body;
 pub mod chat;
 pub mod error;
 pub mod json;
+pub mod translate;
 pub mod usage;
 
 pub use body::ResponseBody;

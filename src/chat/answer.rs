@@ -1,0 +1,121 @@
+//! What both writers write alike.
+
+use bytes::BufMut;
+
+use super::sink::{Citation, Reasoning, ReasoningPiece, Seen};
+use crate::json::{Text, write_str, write_u64};
+use crate::usage::UsageCell;
+
+/// What an answer begins with, apart from what the provider says.
+#[derive(Clone, Debug)]
+pub struct AnswerHead {
+    /// The time of the answer, in seconds since 1970.
+    pub created: u64,
+    /// The id for an answer to which the provider gave none.
+    pub fallback_id: String,
+}
+
+impl AnswerHead {
+    /// How every choice of a chunk begins. There is one choice: `n` > 1 is refused where it cannot be passed on.
+    pub(super) const CHOICE: &[u8] = br#""choices":[{"index":0,"delta":"#;
+
+    /// The head of an answer made at this time, in seconds since 1970.
+    pub fn new(created: u64, fallback_id: impl Into<String>) -> Self {
+        Self { created, fallback_id: fallback_id.into() }
+    }
+
+    /// Appends `{"id":…,"object":…,"created":…,"model":…,`.
+    pub(super) fn write(&self, out: &mut Vec<u8>, id: Text<'_>, model: Text<'_>, object: &str) {
+        out.extend_from_slice(br#"{"id":"#);
+        if id.is_empty() {
+            write_str(out, &self.fallback_id);
+        } else {
+            id.write_quoted(out);
+        }
+        out.extend_from_slice(br#","object":"#);
+        write_str(out, object);
+        out.extend_from_slice(br#","created":"#);
+        write_u64(out, self.created);
+        out.extend_from_slice(br#","model":"#);
+        model.write_quoted(out);
+        out.extend_from_slice(b",");
+    }
+}
+
+/// A `delta` of one piece.
+pub(super) enum Delta<'a> {
+    Content(Text<'a>),
+    Refusal(Text<'a>),
+    Reasoning(Reasoning<'a>),
+}
+
+impl Delta<'_> {
+    pub(super) fn write(self, out: &mut impl BufMut) {
+        match self {
+            Self::Content(text) => {
+                out.put_slice(br#"{"content":"#);
+                text.write_quoted(out);
+            }
+            Self::Refusal(text) => {
+                out.put_slice(br#"{"refusal":"#);
+                text.write_quoted(out);
+            }
+            Self::Reasoning(reasoning) => {
+                out.put_slice(b"{");
+                if let ReasoningPiece::Text(text) = reasoning.piece {
+                    out.put_slice(br#""reasoning_content":"#);
+                    text.write_quoted(out);
+                    out.put_slice(b",");
+                }
+                out.put_slice(br#""reasoning_details":["#);
+                write_detail(out, &reasoning);
+                out.put_slice(b"]");
+            }
+        }
+        out.put_slice(b"}");
+    }
+}
+
+/// One entry of `reasoning_details`.
+pub(super) fn write_detail(out: &mut impl BufMut, reasoning: &Reasoning<'_>) {
+    let (head, text): (&[u8], _) = match reasoning.piece {
+        ReasoningPiece::Text(text) => (br#"{"type":"reasoning.text","text":"#, text),
+        ReasoningPiece::Signature(text) => (br#"{"type":"reasoning.text","signature":"#, text),
+        ReasoningPiece::Encrypted(text) => (br#"{"type":"reasoning.encrypted","data":"#, text),
+    };
+    out.put_slice(head);
+    text.write_quoted(out);
+    write_detail_tail(out, reasoning.format, reasoning.index);
+}
+
+/// The end of an entry of `reasoning_details`.
+pub(super) fn write_detail_tail(out: &mut impl BufMut, format: &str, index: u32) {
+    out.put_slice(br#","format":"#);
+    write_str(out, format);
+    out.put_slice(br#","index":"#);
+    write_u64(out, index.into());
+    out.put_slice(b"}");
+}
+
+/// One entry of `annotations`.
+pub(super) fn write_citation(out: &mut impl BufMut, citation: &Citation<'_>) {
+    out.put_slice(br#"{"type":"url_citation","url_citation":{"start_index":"#);
+    write_u64(out, citation.start);
+    out.put_slice(br#","end_index":"#);
+    write_u64(out, citation.end);
+    out.put_slice(br#","title":"#);
+    citation.title.write_quoted(out);
+    out.put_slice(br#","url":"#);
+    citation.url.write_quoted(out);
+    out.put_slice(b"}}");
+}
+
+impl Seen<'_> {
+    pub(super) fn record(self, cell: &UsageCell) {
+        match self {
+            Self::Model(model) => cell.record(|seen| seen.model = Some(model.to_str().into_owned())),
+            Self::Finish(reason) => cell.record(|seen| seen.finish_reason = Some(reason.to_str().into_owned())),
+            Self::Text(bytes) => cell.add_text(bytes),
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! Provider translation.
+
+mod dialect;
+
+pub use dialect::{Decode, Dialect, Dropped, Upstream};
