@@ -2,6 +2,7 @@
 
 pub mod body;
 pub mod chat;
+mod collect;
 pub mod error;
 pub mod json;
 pub mod translate;

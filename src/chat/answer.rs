@@ -7,28 +7,26 @@ use crate::json::{Text, write_str, write_u64};
 use crate::usage::UsageCell;
 
 /// What an answer begins with, apart from what the provider says.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct AnswerHead {
-    /// The time of the answer, in seconds since 1970.
-    pub created: u64,
-    /// The id for an answer to which the provider gave none.
-    pub fallback_id: String,
+    created: u64,
+    make_id: fn() -> String,
 }
 
 impl AnswerHead {
     /// How every choice of a chunk begins. There is one choice: `n` > 1 is refused where it cannot be passed on.
     pub(super) const CHOICE: &[u8] = br#""choices":[{"index":0,"delta":"#;
 
-    /// The head of an answer made at this time, in seconds since 1970.
-    pub fn new(created: u64, fallback_id: impl Into<String>) -> Self {
-        Self { created, fallback_id: fallback_id.into() }
+    /// The head of an answer made at this time, in seconds since 1970. `make_id` is asked for an id if the provider gives none.
+    pub fn new(created: u64, make_id: fn() -> String) -> Self {
+        Self { created, make_id }
     }
 
     /// Appends `{"id":…,"object":…,"created":…,"model":…,`.
     pub(super) fn write(&self, out: &mut Vec<u8>, id: Text<'_>, model: Text<'_>, object: &str) {
         out.extend_from_slice(br#"{"id":"#);
         if id.is_empty() {
-            write_str(out, &self.fallback_id);
+            write_str(out, &(self.make_id)());
         } else {
             id.write_quoted(out);
         }

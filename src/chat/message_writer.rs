@@ -136,13 +136,13 @@ impl MessageWriter {
         }
     }
 
-    /// The answer, if it has ended as it should.
-    pub fn into_bytes(mut self) -> Option<Bytes> {
-        if !self.ended {
+    /// The answer, once, if it has ended as it should.
+    pub fn take(&mut self) -> Option<Bytes> {
+        if !std::mem::take(&mut self.ended) {
             return None;
         }
-        if self.forwarded.is_some() {
-            return self.forwarded;
+        if let Some(answer) = self.forwarded.take() {
+            return Some(answer);
         }
         self.details.close();
         self.tool_calls.close();
@@ -170,7 +170,7 @@ impl MessageWriter {
             usage.write_openai(out);
         }
         out.push(b'}');
-        Some(self.out.into())
+        Some(std::mem::take(out).into())
     }
 }
 

@@ -22,7 +22,9 @@ pub struct EventTooLong;
 #[derive(Debug)]
 pub struct Block<'a> {
     /// The block as it came, up to and including the empty line that ends it.
-    pub text: &'a [u8],
+    pub raw: &'a [u8],
+    /// The block without the BOM that the first one may begin with.
+    text: &'a [u8],
     /// How many bytes of the fed chunk are used up with this block; what came in earlier chunks is not counted.
     pub end: usize,
 }
@@ -149,7 +151,7 @@ impl Scanner {
             let Some(end) = self.search.find(&self.held) else { return self.check_held() };
             let mut block = std::mem::take(&mut self.held);
             start = end - before;
-            each(Block { text: self.skip_bom(&block[..end]), end: start })?;
+            each(self.block(&block[..end], start))?;
             block.clear();
             self.held = block;
         }
@@ -161,24 +163,24 @@ impl Scanner {
                 return self.check_held();
             };
             start += end;
-            each(Block { text: self.skip_bom(&rest[..end]), end: start })?;
+            each(self.block(&rest[..end], start))?;
         }
     }
 
     /// The stream has ended: what is left over, if anything is, as a block that lacks its empty line.
-    pub fn finish(&mut self) -> Option<Vec<u8>> {
+    pub fn finish<T>(&mut self, each: impl FnOnce(Block<'_>) -> T) -> Option<T> {
         let held = std::mem::take(&mut self.held);
-        let skipped = held.len() - self.skip_bom(&held).len();
-        (!held.is_empty()).then(|| held[skipped..].to_vec())
+        (!held.is_empty()).then(|| each(self.block(&held, 0)))
     }
 
     fn check_held<E: From<EventTooLong>>(&self) -> Result<(), E> {
         if self.held.len() > self.max_event { Err(EventTooLong.into()) } else { Ok(()) }
     }
 
-    fn skip_bom<'a>(&mut self, text: &'a [u8]) -> &'a [u8] {
+    fn block<'a>(&mut self, raw: &'a [u8], end: usize) -> Block<'a> {
         let first = std::mem::take(&mut self.at_start);
-        text.strip_prefix(b"\xEF\xBB\xBF").filter(|_| first).unwrap_or(text)
+        let text = raw.strip_prefix(b"\xEF\xBB\xBF").filter(|_| first).unwrap_or(raw);
+        Block { raw, text, end }
     }
 }
 
@@ -205,9 +207,7 @@ mod tests {
             });
             fed.unwrap();
         }
-        if let Some(rest) = scanner.finish() {
-            push(&Block { text: &rest, end: 0 });
-        }
+        scanner.finish(|block| push(&block));
         events
     }
 
@@ -264,7 +264,7 @@ mod tests {
         let mut ends = Vec::new();
         for chunk in [&b"data: a"[..], b"\n\ndata: b\n\nda", b"ta: c\n\n"] {
             let fed: Result<(), EventTooLong> = scanner.feed(chunk, |block| {
-                ends.push((block.end, block.text.len()));
+                ends.push((block.end, block.raw.len()));
                 Ok(())
             });
             fed.unwrap();

@@ -32,7 +32,7 @@ impl<'a> Text<'a> {
 
     /// The number of bytes of the plain string in UTF-8.
     pub fn len(self) -> usize {
-        if self.escaped { self.to_str().len() } else { self.body.len() }
+        if self.escaped { unescaped_len(self.body) } else { self.body.len() }
     }
 
     /// Whether there is nothing but white space in it.
@@ -98,6 +98,18 @@ fn unescape(body: &str) -> String {
     }
     out.push_str(rest);
     out
+}
+
+/// The length of [`unescape`]'s result, without making it.
+fn unescaped_len(body: &str) -> usize {
+    let mut len = 0;
+    let mut rest = body;
+    while let Some(at) = memchr::memchr(b'\\', rest.as_bytes()) {
+        let is_unicode = rest.as_bytes().get(at + 1) == Some(&b'u');
+        rest = rest.get(at + 2..).unwrap_or_default();
+        len += at + if is_unicode { unicode(&mut rest).len_utf8() } else { 1 };
+    }
+    len + rest.len()
 }
 
 /// The character of a `\u` escape whose `\u` has been read, with the second half of a surrogate pair.

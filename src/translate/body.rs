@@ -1,0 +1,111 @@
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf, Bytes};
+use http_body::{Body, Frame};
+
+use super::dialect::Decode;
+use crate::chat::ChunkWriter;
+use crate::error::{ApiError, BoxError};
+use crate::usage::UsageCell;
+
+/// A streamed answer on its way through a decoder.
+///
+/// One loop: what has been written goes out, else the provider is polled, decoded, written. No task and no channel, so
+/// the client's pace is the provider's, and dropping this body drops the provider's connection.
+pub struct AnswerBody<D, B> {
+    /// `None` once there is nothing more to be read.
+    upstream: Option<Pin<Box<B>>>,
+    decoder: D,
+    writer: ChunkWriter,
+    failure: Option<ApiError>,
+    cell: UsageCell,
+}
+
+/// Nothing in it is pinned in place: the provider's body has a box of its own.
+impl<D, B> Unpin for AnswerBody<D, B> {}
+
+/// How often a provider that has ended its answer is asked for the end of its body, so that its connection can be used again.
+const LINGER: usize = 4;
+
+impl<D: Decode, B> AnswerBody<D, B>
+where
+    B: Body,
+    B::Error: Into<BoxError>,
+{
+    pub(super) fn new(upstream: Pin<Box<B>>, decoder: D, writer: ChunkWriter, cell: UsageCell) -> Self {
+        Self { upstream: Some(upstream), decoder, writer, failure: None, cell }
+    }
+
+    /// Waits until there is something to send, or nothing more to come.
+    pub(super) fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        while self.writer.is_empty() && self.failure.is_none() {
+            if self.writer.is_ended() {
+                self.linger(cx);
+                return Poll::Ready(());
+            }
+            let Some(upstream) = &mut self.upstream else { return Poll::Ready(()) };
+            let read = match ready!(upstream.as_mut().poll_frame(cx)) {
+                Some(Ok(frame)) => match frame.into_data() {
+                    Ok(mut data) => self.decoder.stream(data.copy_to_bytes(data.remaining()), &mut self.writer),
+                    Err(_trailers) => Ok(()),
+                },
+                Some(Err(error)) => Err(ApiError::from_box(error.into())),
+                None => {
+                    self.upstream = None;
+                    self.decoder.end(&mut self.writer)
+                }
+            };
+            if let Err(error) = read {
+                self.fail(error);
+            }
+        }
+        Poll::Ready(())
+    }
+
+    fn fail(&mut self, error: ApiError) {
+        self.cell.record(|seen| seen.failure = error.code().or(Some(error.kind())).map(str::to_owned));
+        self.failure = Some(error);
+        self.upstream = None;
+    }
+
+    /// The answer is over; the end of the provider's body is usually there already.
+    fn linger(&mut self, cx: &mut Context<'_>) {
+        for _ in 0..LINGER {
+            let Some(upstream) = &mut self.upstream else { return };
+            match upstream.as_mut().poll_frame(cx) {
+                Poll::Ready(Some(Ok(_ignored))) => {}
+                Poll::Ready(Some(Err(_)) | None) | Poll::Pending => self.upstream = None,
+            }
+        }
+        self.upstream = None;
+    }
+
+    /// The failure of an answer that nothing has been sent of yet.
+    pub(super) fn early_failure(&mut self) -> Option<ApiError> {
+        if self.writer.is_empty() { self.failure.take() } else { None }
+    }
+}
+
+impl<D, B> Body for AnswerBody<D, B>
+where
+    D: Decode,
+    B: Body,
+    B::Error: Into<BoxError>,
+{
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        ready!(self.poll_fill(cx));
+        let event = self.writer.take().or_else(|| self.failure.take().map(|error| error.to_event()));
+        Poll::Ready(event.map(|event| Ok(Frame::data(event))))
+    }
+}
+
+impl<D, B> fmt::Debug for AnswerBody<D, B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AnswerBody").field("writer", &self.writer).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,295 @@
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER};
+use http::response::Parts;
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
+use http_body::Body;
+use pin_project_lite::pin_project;
+
+use super::body::AnswerBody;
+use super::dialect::Decode;
+use crate::body::ResponseBody;
+use crate::chat::{AnswerHead, ChunkWriter, MessageWriter};
+use crate::collect::{Collect, CollectError};
+use crate::error::{ApiError, BoxError};
+use crate::usage::{Served, UsageCell};
+
+/// How much of an error's body is read.
+const MAX_ERROR: usize = 64 << 10;
+
+/// The provider's headers that are for the client.
+const RETRY_HEADERS: [HeaderName; 3] =
+    [RETRY_AFTER, HeaderName::from_static("retry-after-ms"), HeaderName::from_static("x-should-retry")];
+const DROPPED_PARAMS: HeaderName = HeaderName::from_static("x-dropped-params");
+const UPSTREAM_REQUEST_ID: HeaderName = HeaderName::from_static("x-upstream-request-id");
+
+/// What is needed to turn the provider's answer into the client's.
+pub(super) struct Answer<D> {
+    pub(super) decoder: D,
+    pub(super) streaming: bool,
+    pub(super) show_usage: bool,
+    pub(super) head: AnswerHead,
+    pub(super) max_answer: usize,
+    pub(super) cell: UsageCell,
+    pub(super) served: Served,
+    pub(super) dropped: Option<HeaderValue>,
+}
+
+pin_project! {
+    /// Waits for the provider's answer: for the whole of one that is not streamed, for the first event of one that is.
+    ///
+    /// So an error that comes right after a 200 still gets a status of its own, and can be retried.
+    pub struct ResponseFuture<F, D, B> {
+        #[pin]
+        state: State<F, D, B>,
+    }
+}
+
+pin_project! {
+    #[project = StateProj]
+    enum State<F, D, B> {
+        Refused { error: Option<ApiError> },
+        Calling { #[pin] future: F, answer: Option<Answer<D>> },
+        Reading { reading: Option<Reading<D, B>> },
+    }
+}
+
+/// The head of the answer is there.
+struct Reading<D, B> {
+    headers: HeaderMap,
+    cell: UsageCell,
+    served: Served,
+    dropped: Option<HeaderValue>,
+    body: ReadingBody<D, B>,
+}
+
+enum ReadingBody<D, B> {
+    Error {
+        status: StatusCode,
+        body: Whole<B>,
+        decoder: D,
+    },
+    Message {
+        body: Whole<B>,
+        decoder: D,
+        writer: MessageWriter,
+    },
+    /// A whole answer although a stream was asked for.
+    Unstreamed {
+        body: Whole<B>,
+        decoder: D,
+        writer: ChunkWriter,
+    },
+    Stream {
+        body: Option<AnswerBody<D, B>>,
+    },
+}
+
+/// A body that is read as a whole.
+struct Whole<B> {
+    body: Pin<Box<B>>,
+    collect: Collect,
+}
+
+impl<B> Whole<B>
+where
+    B: Body,
+    B::Error: Into<BoxError>,
+{
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Bytes, ApiError>> {
+        self.collect.poll(self.body.as_mut(), cx).map_err(|error| match error {
+            CollectError::TooLarge => ApiError::upstream_too_large(),
+            CollectError::Body(error) => ApiError::from_box(error),
+        })
+    }
+}
+
+impl<F, D, B> ResponseFuture<F, D, B> {
+    pub(super) fn refused(error: ApiError) -> Self {
+        Self { state: State::Refused { error: Some(error) } }
+    }
+
+    pub(super) fn calling(future: F, answer: Answer<D>) -> Self {
+        Self { state: State::Calling { future, answer: Some(answer) } }
+    }
+}
+
+impl<D, B> Reading<D, B>
+where
+    D: Decode,
+    B: Body,
+    B::Error: Into<BoxError>,
+{
+    fn new(answer: Answer<D>, head: Parts, body: B) -> Self {
+        let Answer { decoder, streaming, show_usage, head: answer_head, max_answer, cell, served, dropped } = answer;
+        let body = Box::pin(body);
+        let body = if !head.status.is_success() {
+            let body = Whole { body, collect: Collect::cut(MAX_ERROR) };
+            ReadingBody::Error { status: head.status, body, decoder }
+        } else if !streaming {
+            let writer = MessageWriter::new(answer_head, cell.clone());
+            let body = Whole { body, collect: Collect::all(max_answer) };
+            ReadingBody::Message { body, decoder, writer }
+        } else {
+            let writer = ChunkWriter::new(answer_head, cell.clone(), show_usage);
+            if is_json(&head.headers) {
+                let body = Whole { body, collect: Collect::all(max_answer) };
+                ReadingBody::Unstreamed { body, decoder, writer }
+            } else {
+                ReadingBody::Stream { body: Some(AnswerBody::new(body, decoder, writer, cell.clone())) }
+            }
+        };
+        Self { headers: head.headers, cell, served, dropped, body }
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Success<D, B>, ApiError>> {
+        if self.is_compressed() {
+            return Poll::Ready(Err(ApiError::upstream_error("The upstream provider compressed its answer unasked.")));
+        }
+        match &mut self.body {
+            ReadingBody::Error { status, body, decoder } => {
+                let body = ready!(body.poll(cx)).unwrap_or_default();
+                let error = if status.is_redirection() {
+                    ApiError::upstream_error("The upstream provider answered with a redirect, which is not followed.")
+                } else {
+                    decoder.error(*status, &body)
+                };
+                Poll::Ready(Err(error))
+            }
+            ReadingBody::Message { body, decoder, writer } => {
+                let body = ready!(body.poll(cx))?;
+                decoder.whole(body, writer)?;
+                Poll::Ready(writer.take().map(Success::Whole).ok_or_else(unfinished))
+            }
+            ReadingBody::Unstreamed { body, decoder, writer } => {
+                let body = ready!(body.poll(cx))?;
+                decoder.whole(body, writer)?;
+                Poll::Ready(writer.take().map(Success::Events).ok_or_else(unfinished))
+            }
+            ReadingBody::Stream { body } => {
+                if let Some(body) = body {
+                    ready!(body.poll_fill(cx));
+                    if let Some(error) = body.early_failure() {
+                        return Poll::Ready(Err(error));
+                    }
+                }
+                Poll::Ready(body.take().map(Success::Stream).ok_or_else(unfinished))
+            }
+        }
+    }
+
+    fn is_compressed(&self) -> bool {
+        self.headers.get(CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity")
+    }
+
+    fn respond(self, outcome: Result<Success<D, B>, ApiError>) -> Response<ResponseBody<AnswerBody<D, B>>> {
+        let mut response = match outcome {
+            Ok(success) => success.into_response(),
+            Err(error) => {
+                self.cell.record(|seen| seen.failure = error.code().or(Some(error.kind())).map(str::to_owned));
+                let mut response = error.into_response();
+                for name in RETRY_HEADERS {
+                    if let Some(value) = self.headers.get(&name) {
+                        response.headers_mut().insert(name, value.clone());
+                    }
+                }
+                response
+            }
+        };
+        let id = self.headers.get("x-request-id").or_else(|| self.headers.get("request-id"));
+        for (name, value) in [(DROPPED_PARAMS, self.dropped.as_ref()), (UPSTREAM_REQUEST_ID, id)] {
+            if let Some(value) = value {
+                response.headers_mut().insert(name, value.clone());
+            }
+        }
+        response.extensions_mut().insert(self.cell);
+        response.extensions_mut().insert(self.served);
+        response
+    }
+}
+
+/// What a client gets with a 200.
+enum Success<D, B> {
+    Whole(Bytes),
+    Events(Bytes),
+    Stream(AnswerBody<D, B>),
+}
+
+impl<D, B> Success<D, B> {
+    fn into_response(self) -> Response<ResponseBody<AnswerBody<D, B>>> {
+        let (body, is_stream) = match self {
+            Self::Whole(bytes) => (ResponseBody::full(bytes), false),
+            Self::Events(bytes) => (ResponseBody::full(bytes), true),
+            Self::Stream(body) => (ResponseBody::inner(body), true),
+        };
+        let mut response = Response::new(body);
+        let headers = response.headers_mut();
+        if is_stream {
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+            headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+        } else {
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        }
+        response
+    }
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let essence = content_type.split(';').next().unwrap_or_default().trim();
+    essence.eq_ignore_ascii_case("application/json")
+}
+
+fn unfinished() -> ApiError {
+    ApiError::upstream_error("The upstream provider's answer is not complete.")
+}
+
+impl<F, D, B, E> Future for ResponseFuture<F, D, B>
+where
+    F: Future<Output = Result<Response<B>, E>>,
+    D: Decode,
+    B: Body,
+    B::Error: Into<BoxError>,
+{
+    type Output = Result<Response<ResponseBody<AnswerBody<D, B>>>, E>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut state = self.project().state;
+        loop {
+            let next = match state.as_mut().project() {
+                StateProj::Refused { error } => {
+                    let error = error.take().unwrap_or_else(ApiError::internal);
+                    return Poll::Ready(Ok(error.into_response()));
+                }
+                StateProj::Calling { future, answer } => {
+                    let (head, body) = ready!(future.poll(cx))?.into_parts();
+                    match answer.take() {
+                        Some(answer) => State::Reading { reading: Some(Reading::new(answer, head, body)) },
+                        None => State::Refused { error: None },
+                    }
+                }
+                StateProj::Reading { reading: slot } => match slot {
+                    Some(reading) => {
+                        let outcome = ready!(reading.poll(cx));
+                        match slot.take() {
+                            Some(reading) => return Poll::Ready(Ok(reading.respond(outcome))),
+                            None => State::Refused { error: None },
+                        }
+                    }
+                    None => State::Refused { error: None },
+                },
+            };
+            state.set(next);
+        }
+    }
+}
+
+impl<F, D, B> fmt::Debug for ResponseFuture<F, D, B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResponseFuture").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,157 @@
+//! Errors of an OpenAI-shaped upstream.
+
+use http::StatusCode;
+
+use crate::error::ApiError;
+use crate::json::{Raw, Text};
+use crate::translate::scrub::Scrub;
+
+/// What an error status means to the client.
+///
+/// The provider's own words are passed on only for the client's own mistakes. A refusal of *our* key is not the
+/// client's business, and must not look like a refusal of theirs.
+pub(super) fn from_status(status: StatusCode, body: &[u8], scrub: &Scrub) -> ApiError {
+    let text = std::str::from_utf8(body).unwrap_or_default();
+    let error = Raw::parse(text).ok().and_then(|body| body.get("error"));
+    match status.as_u16() {
+        401 | 403 => ApiError::upstream_auth(),
+        402 => ApiError::server_error(
+            StatusCode::BAD_GATEWAY,
+            "upstream_billing",
+            "The upstream provider refused to bill the gateway's account.",
+        ),
+        404 => ApiError::new(
+            StatusCode::NOT_FOUND,
+            "invalid_request_error",
+            "The upstream provider does not know this model.",
+        )
+        .with_param("model")
+        .with_code("model_not_found"),
+        408 | 504 => ApiError::timeout(),
+        422 => clients_own(StatusCode::BAD_REQUEST, error, scrub),
+        429 => rate_limited(error),
+        400..=499 => clients_own(status, error, scrub),
+        503 | 529 => ApiError::overloaded("The upstream provider is overloaded."),
+        _ => ApiError::upstream_error("The upstream provider failed."),
+    }
+}
+
+/// An error object inside a 200: its own type or code says which status it would have had.
+pub(super) fn from_event(error: Raw<'_>, scrub: &Scrub) -> ApiError {
+    let code = error.get("code");
+    let number = code.and_then(Raw::as_u64).and_then(|code| u16::try_from(code).ok());
+    let status = number.and_then(|code| StatusCode::from_u16(code).ok()).filter(|status| status.as_u16() >= 400);
+    if let Some(status) = status {
+        return from_status(status, format!(r#"{{"error":{}}}"#, error.text()).as_bytes(), scrub);
+    }
+    let word = |field: &str| error.get(field).and_then(Raw::as_str).unwrap_or_default();
+    match (&*word("type"), &*word("code")) {
+        ("invalid_request_error", "invalid_api_key") | ("authentication_error" | "permission_error", _) => {
+            ApiError::upstream_auth()
+        }
+        ("invalid_request_error", _) => clients_own(StatusCode::BAD_REQUEST, Some(error), scrub),
+        ("rate_limit_error" | "requests" | "tokens" | "insufficient_quota", _) | (_, "rate_limit_exceeded") => {
+            rate_limited(Some(error))
+        }
+        ("overloaded_error" | "service_unavailable_error", _) | (_, "server_is_overloaded") => {
+            ApiError::overloaded("The upstream provider is overloaded.")
+        }
+        _ => ApiError::upstream_error("The upstream provider failed in the middle of its answer."),
+    }
+}
+
+fn field<'a>(error: Option<Raw<'a>>, name: &str) -> Option<Text<'a>> {
+    error?.get(name)?.as_text()
+}
+
+fn clients_own(status: StatusCode, error: Option<Raw<'_>>, scrub: &Scrub) -> ApiError {
+    // Some servers answer {"error": "text"}.
+    let message = field(error, "message").or_else(|| error?.as_text());
+    let message = match message {
+        Some(message) => scrub.clean(&message.to_str()),
+        None => "The upstream provider refused the request.".to_owned(),
+    };
+    let kind = field(error, "type").map_or("invalid_request_error".into(), |kind| scrub.clean(&kind.to_str()));
+    let mut api_error = ApiError::new(status, kind, message);
+    if let Some(param) = field(error, "param") {
+        api_error = api_error.with_param(scrub.clean(&param.to_str()));
+    }
+    if let Some(code) = field(error, "code") {
+        api_error = api_error.with_code(scrub.clean(&code.to_str()));
+    } else if status == StatusCode::PAYLOAD_TOO_LARGE {
+        api_error = api_error.with_code("request_too_large");
+    }
+    api_error
+}
+
+/// The provider's text may name the account, so it is not passed on.
+fn rate_limited(error: Option<Raw<'_>>) -> ApiError {
+    let is = |word: &str| ["type", "code"].iter().any(|name| field(error, name).is_some_and(|text| text.eq_str(word)));
+    if is("insufficient_quota") || is("credit_balance_exhausted") {
+        return ApiError::server_error(
+            StatusCode::BAD_GATEWAY,
+            "upstream_quota",
+            "The gateway's quota at the upstream provider is used up.",
+        );
+    }
+    ApiError::new(
+        StatusCode::TOO_MANY_REQUESTS,
+        "rate_limit_error",
+        "The upstream provider's rate limit has been reached.",
+    )
+    .with_code("rate_limit_exceeded")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn statuses() {
+        for (status, expected, code) in [
+            (400, 400, Some("c")),
+            (401, 502, Some("upstream_auth_error")),
+            (402, 502, Some("upstream_billing")),
+            (403, 502, Some("upstream_auth_error")),
+            (404, 404, Some("model_not_found")),
+            (408, 504, Some("timeout")),
+            (409, 409, Some("c")),
+            (413, 413, Some("c")),
+            (422, 400, Some("c")),
+            (429, 429, Some("rate_limit_exceeded")),
+            (500, 502, Some("upstream_error")),
+            (502, 502, Some("upstream_error")),
+            (503, 503, Some("server_is_overloaded")),
+            (504, 504, Some("timeout")),
+            (529, 503, Some("server_is_overloaded")),
+        ] {
+            let body = br#"{"error":{"message":"m","type":"t","param":"p","code":"c"}}"#;
+            let error = from_status(StatusCode::from_u16(status).unwrap(), body, &Scrub::default());
+            assert_eq!((error.status().as_u16(), error.code()), (expected, code), "{status}");
+        }
+    }
+
+    #[test]
+    fn the_clients_own_mistake_is_passed_on_without_secrets() {
+        let body =
+            br#"{"error":{"message":"sk-1 is odd","type":"invalid_request_error","param":"temperature","code":null}}"#;
+        let error = from_status(StatusCode::BAD_REQUEST, body, &Scrub::new(["sk-1"]));
+        assert_eq!((error.message(), error.param(), error.code()), ("*** is odd", Some("temperature"), None));
+    }
+
+    #[test]
+    fn whatever_comes_is_read_leniently() {
+        for body in ["", "<html>", "[]", r#"{"error":"text"}"#, r#"{"error":{"message":7}}"#, "\u{0}"] {
+            let error = from_status(StatusCode::BAD_REQUEST, body.as_bytes(), &Scrub::default());
+            assert_eq!(error.status(), 400);
+            assert!(!error.message().is_empty());
+        }
+    }
+
+    #[test]
+    fn our_spent_quota_is_not_the_clients() {
+        let body = br#"{"error":{"message":"org-7","type":"insufficient_quota","code":"insufficient_quota"}}"#;
+        let error = from_status(StatusCode::TOO_MANY_REQUESTS, body, &Scrub::default());
+        assert_eq!((error.status().as_u16(), error.code()), (502, Some("upstream_quota")));
+    }
+}
