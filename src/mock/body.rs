@@ -58,10 +58,8 @@ impl MockBody {
 
     /// Nobody polls a body again that says that it is at its end.
     fn land_at_end(&mut self) {
-        if self.rest.is_empty() && self.end == End::Clean {
-            if let Some(flight) = self.flight.take() {
-                flight.land();
-            }
+        if let Some(flight) = self.flight.take_if(|_| self.rest.is_empty() && self.end == End::Clean) {
+            flight.land();
         }
     }
 
