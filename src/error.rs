@@ -320,21 +320,18 @@ impl ApiError {
     /// What a boxed error from below means to the client.
     ///
     /// An `ApiError` anywhere in the chain of sources is taken as it is; tower's `Elapsed` is a 504, its `Overloaded` a
-    /// 503, an I/O error of the kind "timed out" a 504, and one that says that nobody listens `upstream_unreachable`. Anything
-    /// else is `upstream_error`. The text of the error itself never reaches the client: it may hold addresses or credentials.
+    /// 503, an I/O error of the kind "timed out" a 504, and one that says that nobody listens `upstream_unreachable`, like
+    /// every other failure to connect. Anything else is `upstream_error`. The text of the error itself never reaches the
+    /// client: it may hold addresses or credentials.
     pub fn from_box(error: BoxError) -> Self {
         let error = match error.downcast::<Self>() {
             Ok(error) => return *error,
             Err(error) => error,
         };
-        let mut source: Option<&(dyn Error + 'static)> = Some(&*error);
-        while let Some(error) = source {
-            if let Some(error) = Self::recognise(error) {
-                return error;
-            }
-            source = error.source();
-        }
-        Self::upstream_error("The upstream provider's connection failed.")
+        chain(&*error)
+            .find_map(Self::recognise)
+            .or_else(|| chain(&*error).any(is_connect).then(Self::upstream_unreachable))
+            .unwrap_or_else(|| Self::upstream_error("The upstream provider's connection failed."))
     }
 
     fn recognise(error: &(dyn Error + 'static)) -> Option<Self> {
@@ -358,6 +355,21 @@ impl ApiError {
             _ => None,
         }
     }
+}
+
+/// An error and what caused it, outermost first.
+pub(crate) fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |&error| error.source())
+}
+
+#[cfg(feature = "client")]
+fn is_connect(error: &(dyn Error + 'static)) -> bool {
+    error.downcast_ref::<hyper_util::client::legacy::Error>().is_some_and(|error| error.is_connect())
+}
+
+#[cfg(not(feature = "client"))]
+fn is_connect(_: &(dyn Error + 'static)) -> bool {
+    false
 }
 
 impl fmt::Debug for ApiError {

@@ -3,9 +3,13 @@
 pub mod auth;
 pub mod body;
 pub mod chat;
+#[cfg(feature = "client")]
+pub mod client;
 mod collect;
 pub mod error;
 pub mod json;
+#[cfg(feature = "mock")]
+pub mod mock;
 pub mod route;
 pub mod secret;
 pub mod translate;

@@ -71,6 +71,9 @@ impl fmt::Display for Fault {
 
 impl std::error::Error for Fault {}
 
+/// The spans of a key (without its quotes) and of its value.
+pub(crate) type Member = (Range<usize>, Range<usize>);
+
 /// A cursor over JSON text.
 pub(crate) struct Scanner<'a> {
     text: &'a [u8],
@@ -201,7 +204,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// The span of the next value of an object that is being walked from outside; see [`super::Fields`].
-    pub(crate) fn next_member(&mut self, first: &mut bool) -> Result<Option<(Range<usize>, Range<usize>)>, Fault> {
+    pub(crate) fn next_member(&mut self, first: &mut bool) -> Result<Option<Member>, Fault> {
         let more = if std::mem::take(first) { self.open(b'}')? } else { self.more(b'}')? };
         if !more {
             return Ok(None);
@@ -220,7 +223,9 @@ impl<'a> Scanner<'a> {
     pub(crate) fn value(&mut self) -> Result<Range<usize>, Fault> {
         let start = self.at;
         match self.kind()? {
-            Kind::String => drop(self.string()?),
+            Kind::String => {
+                self.string()?;
+            }
             Kind::Array | Kind::Object => self.container()?,
             Kind::Number => self.number()?,
             Kind::Bool if self.peek() == Some(b't') => self.word(b"true")?,

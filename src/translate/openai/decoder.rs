@@ -176,7 +176,7 @@ impl Decode for OpenAiDecoder {
         if let Some(error) = facts.error {
             return Err(error::from_event(error, &self.scrub));
         }
-        if !facts.choices.is_some_and(|choices| choices > 0) {
+        if facts.choices.unwrap_or(0) == 0 {
             return Err(garbage());
         }
         if let Some(usage) = facts.usage {
