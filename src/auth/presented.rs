@@ -146,8 +146,8 @@ mod tests {
         let x_api_key = Sources { x_api_key: true, api_key: false };
         let api_key = Sources { x_api_key: false, api_key: true };
         let authorization = ("authorization", "Bearer sk-1");
-        type Case = (Sources, &'static [(&'static str, &'static str)], Option<&'static str>);
-        let cases: [Case; 18] = [
+        type Case<'a> = (Sources, &'a [(&'static str, &'a str)], Option<&'a str>);
+        let cases: [Case<'_>; 18] = [
             (Sources::default(), &[], None),
             (Sources::default(), &[authorization, authorization], None),
             (Sources::default(), &[authorization, ("authorization", "Basic eDp5")], None),
