@@ -146,7 +146,7 @@ mod tests {
         let x_api_key = Sources { x_api_key: true, api_key: false };
         let api_key = Sources { x_api_key: false, api_key: true };
         let authorization = ("authorization", "Bearer sk-1");
-        type Case<'a> = (Sources, &'a [(&'static str, &'a str)], Option<&'a str>);
+        type Case<'a> = (Sources, &'a [(&'static str, &'static str)], Option<&'static str>);
         let cases: [Case<'_>; 18] = [
             (Sources::default(), &[], None),
             (Sources::default(), &[authorization, authorization], None),
