@@ -18,6 +18,8 @@ pub(crate) struct Facts<'a> {
     pub(crate) usage: Option<Usage>,
     /// How many bytes of text, reasoning and tool arguments there are.
     pub(crate) text_bytes: usize,
+    /// The last string that was counted.
+    pub(crate) text: Option<Text<'a>>,
 }
 
 impl<'a> Facts<'a> {
@@ -53,6 +55,12 @@ impl<'a> Facts<'a> {
             }
         })?;
         scanner.end().map(|()| facts)
+    }
+
+    /// Whether it is nothing but the next piece of text, as most events of a stream are.
+    pub(crate) fn only_text(&self) -> Option<Text<'a>> {
+        let plain = self.error.is_none() && self.usage.is_none() && self.finish.is_none();
+        self.text.filter(|text| plain && text.len() == self.text_bytes)
     }
 
     fn note_usage(&mut self, key: &str, value: Raw<'a>) {
@@ -104,8 +112,10 @@ impl<'a> Facts<'a> {
     }
 
     fn count(&mut self, text: &'a str, scanner: &mut Scanner<'a>) -> Result<(), Fault> {
-        let value = value(text, scanner)?;
-        self.text_bytes += value.as_text().map_or(0, Text::len);
+        if let Some(counted) = value(text, scanner)?.as_text().filter(|counted| !counted.is_empty()) {
+            self.text_bytes += counted.len();
+            self.text = Some(counted);
+        }
         Ok(())
     }
 }

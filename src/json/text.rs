@@ -11,18 +11,40 @@ use bytes::BufMut;
 #[derive(Clone, Copy)]
 pub struct Text<'a> {
     body: &'a str,
-    escaped: bool,
+    form: Form,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// As a person would read it.
+    Plain,
+    /// As it stands between the quotes, with escapes.
+    Escaped,
+    /// As it stands between the quotes, without any escape: also as a person would read it.
+    Either,
 }
 
 impl<'a> Text<'a> {
     /// A plain string.
     pub fn plain(text: &'a str) -> Self {
-        Self { body: text, escaped: false }
+        Self { body: text, form: Form::Plain }
     }
 
     /// The inside of a JSON string that has been checked.
     pub(crate) fn escaped(body: &'a str) -> Self {
-        Self { body, escaped: memchr::memchr(b'\\', body.as_bytes()).is_some() }
+        let has_escapes = memchr::memchr(b'\\', body.as_bytes()).is_some();
+        Self { body, form: if has_escapes { Form::Escaped } else { Form::Either } }
+    }
+
+    /// The inside of a JSON string that has been checked, and has no escapes.
+    pub(crate) fn plain_json(body: &'a str) -> Self {
+        // Without escapes the two forms are the same text, and this one needs no escaping to be written.
+        Self { body, form: Form::Either }
+    }
+
+    /// The string as it stands in its JSON document, if it comes from one.
+    pub(crate) fn source(self) -> Option<&'a str> {
+        (self.form != Form::Plain).then_some(self.body)
     }
 
     /// Whether there is no character in it.
@@ -32,7 +54,7 @@ impl<'a> Text<'a> {
 
     /// The number of bytes of the plain string in UTF-8.
     pub fn len(self) -> usize {
-        if self.escaped { unescaped_len(self.body) } else { self.body.len() }
+        if self.form == Form::Escaped { unescaped_len(self.body) } else { self.body.len() }
     }
 
     /// Whether there is nothing but white space in it.
@@ -42,20 +64,19 @@ impl<'a> Text<'a> {
 
     /// Whether the plain string equals this one.
     pub fn eq_str(self, other: &str) -> bool {
-        if self.escaped { self.to_str() == other } else { self.body == other }
+        if self.form == Form::Escaped { self.to_str() == other } else { self.body == other }
     }
 
     /// The plain string. A lone surrogate reads as U+FFFD.
     pub fn to_str(self) -> Cow<'a, str> {
-        if self.escaped { Cow::Owned(unescape(self.body)) } else { Cow::Borrowed(self.body) }
+        if self.form == Form::Escaped { Cow::Owned(unescape(self.body)) } else { Cow::Borrowed(self.body) }
     }
 
     /// Appends the text as it belongs between the quotes of a JSON string.
     pub fn write_escaped(self, out: &mut impl BufMut) {
-        if self.escaped {
-            out.put_slice(self.body.as_bytes());
-        } else {
-            super::write::write_escaped(out, self.body);
+        match self.form {
+            Form::Plain => super::write::write_escaped(out, self.body),
+            Form::Escaped | Form::Either => out.put_slice(self.body.as_bytes()),
         }
     }
 
