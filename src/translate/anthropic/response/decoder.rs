@@ -1,0 +1,149 @@
+//! The reader of one answer.
+
+use bytes::Bytes;
+use http::StatusCode;
+
+use super::answer::Answer;
+use super::error;
+use super::event::Event;
+use super::message::Message;
+use super::scrub::Scrub;
+use super::unreadable::{Unreadable, string};
+use crate::chat::Sink;
+use crate::chat::sse::{Block, Scanner};
+use crate::error::ApiError;
+use crate::json::{Kind, Raw};
+use crate::translate::Decode;
+use crate::translate::anthropic::primed::Primed;
+
+/// Reads an answer of Anthropic's Messages API, streamed or whole.
+#[derive(Debug)]
+pub struct AnthropicDecoder {
+    scanner: Scanner,
+    state: State,
+}
+
+/// What the events act on.
+#[derive(Debug)]
+struct State {
+    answer: Answer,
+    scrub: Scrub,
+    ended: bool,
+}
+
+impl AnthropicDecoder {
+    /// A reader that knows this of the request, and takes these secrets out of what it quotes.
+    pub(crate) fn new(primed: Primed, scrub: Scrub) -> Self {
+        Self { scanner: Scanner::default(), state: State { answer: Answer::new(primed), scrub, ended: false } }
+    }
+}
+
+impl Decode for AnthropicDecoder {
+    fn stream(&mut self, bytes: Bytes, sink: &mut impl Sink) -> Result<(), ApiError> {
+        let Self { scanner, state } = self;
+        if state.ended {
+            return Ok(());
+        }
+        scanner.feed(&bytes, |block| state.block(&block, sink))
+    }
+
+    fn end(&mut self, sink: &mut impl Sink) -> Result<(), ApiError> {
+        if let Some(rest) = self.scanner.finish() {
+            self.state.block(&Block { text: &rest, end: 0 }, sink)?;
+        }
+        self.state.end_of_stream(sink)
+    }
+
+    fn whole(&mut self, body: Bytes, sink: &mut impl Sink) -> Result<(), ApiError> {
+        let text = std::str::from_utf8(&body).map_err(|_| Unreadable)?;
+        let message = Message::read(Raw::parse(text).map_err(Unreadable::from)?);
+        self.state.message(&message, sink)
+    }
+
+    fn error(&self, status: StatusCode, body: &[u8]) -> ApiError {
+        error::from_status(status, body, &self.state.scrub)
+    }
+}
+
+impl State {
+    fn message(&mut self, message: &Message<'_>, sink: &mut impl Sink) -> Result<(), ApiError> {
+        let content = match message.content {
+            Some(content) if content.kind() == Kind::Array => content,
+            _ if message.error.is_some() => return Err(error::from_body(message.error, &self.scrub)),
+            _ => return Err(Unreadable.into()),
+        };
+        self.answer.head(message, sink)?;
+        for (index, block) in (0..).zip(content.elements()) {
+            self.answer.begin_block(index, block, sink)?;
+            self.answer.end_block(index, sink)?;
+        }
+        self.answer.finish(sink)
+    }
+
+    fn block(&mut self, block: &Block<'_>, sink: &mut impl Sink) -> Result<(), ApiError> {
+        let Some(data) = block.data() else { return Ok(()) };
+        if self.ended || data.is_empty() {
+            return Ok(());
+        }
+        // Gateways that speak both protocols end both kinds of stream like this.
+        if *data == *b"[DONE]" {
+            return self.end_of_stream(sink);
+        }
+        let text = std::str::from_utf8(&data).map_err(|_| Unreadable)?;
+        self.event(&Event::read(text)?, sink)
+    }
+
+    fn event(&mut self, event: &Event<'_>, sink: &mut impl Sink) -> Result<(), ApiError> {
+        let kind = match event.kind {
+            Some(kind) => string(Some(kind))?.to_str(),
+            None if event.error.is_some() => "error".into(),
+            None => return Err(Unreadable.into()),
+        };
+        match &*kind {
+            "content_block_delta" => {
+                let delta = event.delta.as_ref().ok_or(Unreadable)?;
+                self.answer.delta(index(event)?, delta, sink)
+            }
+            "content_block_start" => {
+                self.answer.begin_block(index(event)?, event.content_block.ok_or(Unreadable)?, sink)
+            }
+            "content_block_stop" => self.answer.end_block(index(event)?, sink),
+            "message_start" => {
+                let message = event.message.filter(|message| message.kind() == Kind::Object).ok_or(Unreadable)?;
+                self.answer.head(&Message::read(message), sink)
+            }
+            "message_delta" => {
+                if let Some(delta) = &event.delta {
+                    self.answer.stop(delta)?;
+                }
+                self.answer.usage(event.usage, sink);
+                Ok(())
+            }
+            "message_stop" if self.answer.is_started() => self.finish(sink),
+            "message_stop" => Err(Unreadable.into()),
+            "error" => Err(error::from_body(event.error, &self.scrub)),
+            // `ping`, and whatever is invented next.
+            _ => Ok(()),
+        }
+    }
+
+    /// No more events come: the answer is whole if the provider has said why the model stopped.
+    fn end_of_stream(&mut self, sink: &mut impl Sink) -> Result<(), ApiError> {
+        if self.ended {
+            return Ok(());
+        }
+        if !self.answer.is_stopped() {
+            return Err(ApiError::upstream_error("The upstream provider's answer broke off."));
+        }
+        self.finish(sink)
+    }
+
+    fn finish(&mut self, sink: &mut impl Sink) -> Result<(), ApiError> {
+        self.ended = true;
+        self.answer.finish(sink)
+    }
+}
+
+fn index(event: &Event<'_>) -> Result<u64, Unreadable> {
+    event.index.and_then(Raw::as_u64).ok_or(Unreadable)
+}
