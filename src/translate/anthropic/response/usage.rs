@@ -20,18 +20,19 @@ const THINKING: usize = 6;
 impl Tally {
     /// Takes a `usage` object; anything else says nothing.
     pub(super) fn merge(&mut self, usage: Raw<'_>) {
-        self.each(usage, |place, count| *place = Some(count));
+        self.each(usage, |_, count| count);
         // With compaction, the totals count the last round only; the rounds together are what is billed.
         let mut rounds = Self::default();
         for round in usage.get("iterations").into_iter().flat_map(Raw::elements) {
-            rounds.each(round, |place, count| *place = Some(place.unwrap_or(0).saturating_add(count)));
+            rounds.each(round, u64::saturating_add);
         }
         for (place, sum) in self.0.iter_mut().zip(rounds.0) {
             *place = sum.or(*place);
         }
     }
 
-    fn each(&mut self, usage: Raw<'_>, mut put: impl FnMut(&mut Option<u64>, u64)) {
+    /// Joins each count in an object with what there is of it.
+    fn each(&mut self, usage: Raw<'_>, join: fn(u64, u64) -> u64) {
         for (key, value) in usage.fields() {
             let class = match &*key.to_str() {
                 "input_tokens" => INPUT,
@@ -42,13 +43,13 @@ impl Tally {
                 "output_tokens" => OUTPUT,
                 "thinking_tokens" => THINKING,
                 "cache_creation" | "output_tokens_details" => {
-                    self.each(value, &mut put);
+                    self.each(value, join);
                     continue;
                 }
                 _ => continue,
             };
             if let Some(count) = value.as_u64() {
-                put(&mut self.0[class], count);
+                self.0[class] = Some(join(self.0[class].unwrap_or(0), count));
             }
         }
     }

@@ -47,6 +47,7 @@ impl Part {
                 block["text"] = json!("");
                 let mut deltas = deltas("text_delta", "text", text);
                 if *cited {
+                    block["citations"] = json!([]);
                     deltas.push(json!({"type": "citations_delta", "citation": citation()}));
                 }
                 deltas

@@ -27,8 +27,8 @@ fn any_dressing() {
         for dressed in [
             format!("\u{feff}{stream}"),
             format!(": hello\n\n{}", stream.replace("\n\n", "\n\n: ping\n\n\n")),
-            stream.replace("data: ", ": comment\nid: 7\nretry: 5\ndata:"),
-            stream.replace("data: {", "data: {\ndata: "),
+            stream.replace("\ndata: ", "\n: comment\nid: 7\nretry: 5\ndata:"),
+            stream.replace("\ndata: {", "\ndata: {\ndata: "),
             stream.replace("event: ", "event: wrong_"),
             without_names.join("\n") + "\n\n",
         ] {
