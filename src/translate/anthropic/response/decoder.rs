@@ -49,7 +49,10 @@ impl Decode for AnthropicDecoder {
 
     fn end(&mut self, sink: &mut impl Sink) -> Result<(), ApiError> {
         if let Some(rest) = self.scanner.finish() {
-            self.state.block(&Block { text: &rest, end: 0 }, sink)?;
+            let block = Block { text: &rest, end: 0 };
+            if is_complete(&block) {
+                self.state.block(&block, sink)?;
+            }
         }
         self.state.end_of_stream(sink)
     }
@@ -142,6 +145,11 @@ impl State {
         self.ended = true;
         self.answer.finish(sink)
     }
+}
+
+/// Whether the last event of a stream is all there. Half an event is as good as none.
+fn is_complete(block: &Block<'_>) -> bool {
+    block.data().is_some_and(|data| std::str::from_utf8(&data).is_ok_and(|text| Raw::parse(text).is_ok()))
 }
 
 fn index(event: &Event<'_>) -> Result<u64, Unreadable> {

@@ -38,7 +38,7 @@ impl Half {
         if let Some(body) = rest.as_escaped()
             && let Some((before, last)) = body.as_bytes().split_last_chunk::<ESCAPE>()
             && half(last, b"89ab")
-            && backslashes(before) % 2 == 0
+            && backslashes(before).is_multiple_of(2)
         {
             self.0 = Some(*last);
             rest = Text::escaped(&body[..before.len()]);

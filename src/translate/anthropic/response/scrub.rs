@@ -13,7 +13,8 @@ pub(crate) struct Scrub(Arc<[Box<str>]>);
 impl Scrub {
     /// Takes out these secrets. An empty one is no secret.
     pub(crate) fn new<S: Into<Box<str>>>(secrets: impl IntoIterator<Item = S>) -> Self {
-        Self(secrets.into_iter().map(Into::into).filter(|secret: &Box<str>| !secret.is_empty()).collect())
+        let secrets = secrets.into_iter().map(Into::<Box<str>>::into);
+        Self(secrets.filter(|secret| !secret.is_empty()).collect())
     }
 
     /// The message without the secrets, and of a length that fits an error.

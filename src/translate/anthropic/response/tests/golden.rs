@@ -1,7 +1,7 @@
 //! The golden files. `BLESS=1 cargo test` writes what our own streams give; read the difference before you keep it.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use http::StatusCode;
 use serde_json::Value;
@@ -23,7 +23,7 @@ pub(super) fn streams() -> Vec<(PathBuf, String)> {
     streams
 }
 
-fn expected(provider: &PathBuf) -> PathBuf {
+fn expected(provider: &Path) -> PathBuf {
     PathBuf::from(provider.to_str().unwrap().replace("provider", "openai"))
 }
 
@@ -53,7 +53,7 @@ fn our_own_streams_give_these_bytes() {
 
 #[test]
 fn whole_answers_and_errors_of_the_protocol_reference() {
-    let json = |path: &PathBuf| serde_json::from_str::<Value>(&fs::read_to_string(path).unwrap()).unwrap();
+    let json = |path: &Path| serde_json::from_str::<Value>(&fs::read_to_string(path).unwrap()).unwrap();
     let mut seen = 0;
     for entry in fs::read_dir(GOLDEN).unwrap() {
         let path = entry.unwrap().path();
