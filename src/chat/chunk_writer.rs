@@ -242,7 +242,7 @@ mod tests {
     const HEAD: &str = r#"data: {"id":"msg_1","object":"chat.completion.chunk","created":7,"model":"m","choices":[{"index":0,"delta":"#;
 
     fn told(show_usage: bool, tell: impl FnOnce(&mut ChunkWriter)) -> String {
-        let mut writer = ChunkWriter::new(AnswerHead::new(7, "chatcmpl-1"), UsageCell::new(), show_usage);
+        let mut writer = ChunkWriter::new(AnswerHead::new(7, || "chatcmpl-1".to_owned()), UsageCell::new(), show_usage);
         tell(&mut writer);
         let mut out = Vec::new();
         while let Some(frame) = writer.take() {
@@ -367,7 +367,7 @@ mod tests {
     #[test]
     fn the_cell_sees_what_the_client_gets() {
         let cell = UsageCell::new();
-        let mut writer = ChunkWriter::new(AnswerHead::new(7, "chatcmpl-1"), cell.clone(), false);
+        let mut writer = ChunkWriter::new(AnswerHead::new(7, || "chatcmpl-1".to_owned()), cell.clone(), false);
         writer.start("msg_1".into(), "m".into());
         writer.text("é".into());
         writer.usage(Usage { output: 1, ..Usage::default() });

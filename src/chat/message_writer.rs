@@ -276,9 +276,9 @@ mod tests {
     use super::*;
 
     fn told(tell: impl FnOnce(&mut MessageWriter)) -> Option<String> {
-        let mut writer = MessageWriter::new(AnswerHead::new(7, "chatcmpl-1"), UsageCell::new());
+        let mut writer = MessageWriter::new(AnswerHead::new(7, || "chatcmpl-1".to_owned()), UsageCell::new());
         tell(&mut writer);
-        writer.into_bytes().map(|bytes| String::from_utf8(bytes.to_vec()).unwrap())
+        writer.take().map(|bytes| String::from_utf8(bytes.to_vec()).unwrap())
     }
 
     const HEAD: &str = r#"{"id":"msg_1","object":"chat.completion","created":7,"model":"m","choices":[{"index":0,"message":{"role":"assistant","#;

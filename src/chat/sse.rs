@@ -8,8 +8,6 @@ use std::borrow::Cow;
 
 use memchr::memchr2;
 
-use crate::error::ApiError;
-
 /// The end marker of a chat completion stream.
 pub const DONE: &[u8] = b"data: [DONE]\n\n";
 
@@ -19,12 +17,6 @@ pub const MAX_EVENT: usize = 8 << 20;
 /// An event is longer than the scanner accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EventTooLong;
-
-impl From<EventTooLong> for ApiError {
-    fn from(_: EventTooLong) -> Self {
-        Self::upstream_too_large()
-    }
-}
 
 /// One block of a stream: an event, or only comments and blank lines.
 #[derive(Debug)]

@@ -7,14 +7,14 @@ use super::answer::Answer;
 use super::error;
 use super::event::Event;
 use super::message::Message;
-use super::scrub::Scrub;
 use super::unreadable::{Unreadable, string};
 use crate::chat::Sink;
 use crate::chat::sse::{Block, Scanner};
 use crate::error::ApiError;
 use crate::json::{Kind, Raw};
-use crate::translate::Decode;
 use crate::translate::anthropic::primed::Primed;
+use crate::translate::dialect::Decode;
+use crate::translate::scrub::Scrub;
 
 /// Reads an answer of Anthropic's Messages API, streamed or whole.
 #[derive(Debug)]
@@ -48,12 +48,9 @@ impl Decode for AnthropicDecoder {
     }
 
     fn end(&mut self, sink: &mut impl Sink) -> Result<(), ApiError> {
-        if let Some(rest) = self.scanner.finish() {
-            let block = Block { text: &rest, end: 0 };
-            if is_complete(&block) {
-                self.state.block(&block, sink)?;
-            }
-        }
+        let Self { scanner, state } = self;
+        let last = scanner.finish(|block| if is_complete(&block) { state.block(&block, sink) } else { Ok(()) });
+        last.transpose()?;
         self.state.end_of_stream(sink)
     }
 

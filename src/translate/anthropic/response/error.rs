@@ -2,9 +2,9 @@
 
 use http::{HeaderName, HeaderValue, StatusCode};
 
-use super::scrub::Scrub;
 use crate::error::ApiError;
 use crate::json::Raw;
+use crate::translate::scrub::Scrub;
 
 /// An answer with an error status. Compatible servers wrap errors in their own ways, so the status decides, and the
 /// body only adds to it.
@@ -105,7 +105,7 @@ fn map(status: u16, report: &Report, scrub: &Scrub) -> ApiError {
         )
         .with_code("rate_limit_exceeded"),
         503 | 529 => ApiError::overloaded("Overloaded"),
-        504 => ApiError::timeout(),
+        408 | 504 => ApiError::timeout(),
         _ => ApiError::upstream_error("The upstream provider had an error."),
     }
 }

@@ -13,7 +13,6 @@ mod event;
 mod half;
 mod held;
 mod message;
-mod scrub;
 mod stop;
 #[cfg(test)]
 mod tests;
@@ -21,4 +20,3 @@ mod unreadable;
 mod usage;
 
 pub use decoder::AnthropicDecoder;
-pub(crate) use scrub::Scrub;

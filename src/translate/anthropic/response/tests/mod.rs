@@ -8,11 +8,12 @@ mod split;
 
 use bytes::Bytes;
 
-use super::{AnthropicDecoder, Scrub};
+use super::AnthropicDecoder;
 use crate::chat::{AnswerHead, ChunkWriter, MessageWriter};
 use crate::error::ApiError;
 use crate::translate::Decode;
 use crate::translate::anthropic::primed::Primed;
+use crate::translate::scrub::Scrub;
 use crate::usage::UsageCell;
 
 const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/anthropic");
@@ -22,7 +23,7 @@ fn primed() -> Primed {
 }
 
 fn head() -> AnswerHead {
-    AnswerHead::new(1_700_000_000, "chatcmpl-1")
+    AnswerHead::new(1_700_000_000, || "chatcmpl-1".to_owned())
 }
 
 /// The events that a client gets for a stream in these pieces; an error is the last of them.
@@ -51,7 +52,7 @@ fn whole(body: &str) -> Result<String, ApiError> {
     let mut decoder = AnthropicDecoder::new(primed(), Scrub::default());
     let mut writer = MessageWriter::new(head(), UsageCell::new());
     decoder.whole(Bytes::copy_from_slice(body.as_bytes()), &mut writer)?;
-    Ok(String::from_utf8(writer.into_bytes().unwrap().to_vec()).unwrap())
+    Ok(String::from_utf8(writer.take().unwrap().to_vec()).unwrap())
 }
 
 #[test]
