@@ -54,21 +54,3 @@ fn whole(body: &str) -> Result<String, ApiError> {
     decoder.whole(Bytes::copy_from_slice(body.as_bytes()), &mut writer)?;
     Ok(String::from_utf8(writer.take().unwrap().to_vec()).unwrap())
 }
-
-#[test]
-#[ignore = "a measurement"]
-fn speed() {
-    let delta = "event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":\"text_delta\",\"text\":\" token\\n\"}}\n\n";
-    let start =
-        "data: {\"type\":\"content_block_start\",\"index\":0,\"content_block\":{\"type\":\"text\",\"text\":\"\"}}\n\n";
-    let mut decoder = AnthropicDecoder::new(primed(), Scrub::default());
-    let mut writer = ChunkWriter::new(head(), UsageCell::new(), true);
-    decoder.stream(Bytes::from_static(start.as_bytes()), &mut writer).unwrap();
-    let frame = Bytes::from(delta.repeat(100));
-    let time = std::time::Instant::now();
-    for _ in 0..2_000 {
-        decoder.stream(frame.clone(), &mut writer).unwrap();
-        writer.take().unwrap();
-    }
-    println!("{:?} an event", time.elapsed() / 200_000);
-}

@@ -78,6 +78,41 @@ fn an_endless_event_is_too_large() {
 }
 
 #[test]
+fn what_is_kept_back_has_a_limit() {
+    let begin = |index: u32, name: &str| {
+        let block = format!(r#"{{"type":"tool_use","id":"c{index}","name":"{name}","input":{{}}}}"#);
+        format!("data: {{\"type\":\"content_block_start\",\"index\":{index},\"content_block\":{block}}}\n\n")
+    };
+    let open: String = (0..2_000).map(|index| begin(index, "f")).collect();
+    assert_eq!(code(streamed([open.as_bytes()], false).1), (502, "upstream_error".to_owned()));
+    let delta = format!(
+        "data: {{\"type\":\"content_block_delta\",\"index\":0,\"delta\":{{\"type\":\"input_json_delta\",\"partial_json\":\"{}\"}}}}\n\n",
+        "x".repeat(1 << 20)
+    );
+    let start = begin(0, "patch");
+    let pieces = std::iter::once(start.as_bytes()).chain(std::iter::repeat_n(delta.as_bytes(), 40));
+    assert_eq!(code(streamed(pieces, false).1), (502, "upstream_response_too_large".to_owned()));
+}
+
+#[test]
+fn emulated_tools_are_taken_back_in_whole_answers_too() {
+    let answer = |name: &str, input: &str| {
+        let block = format!(r#"{{"type":"tool_use","id":"c","name":"{name}","input":{input}}}"#);
+        let body = format!(r#"{{"id":"m","model":"c","content":[{block}],"stop_reason":"tool_use"}}"#);
+        let answer: serde_json::Value = serde_json::from_str(&whole(&body).unwrap()).unwrap();
+        answer["choices"][0].clone()
+    };
+    let custom = answer("patch", r#"{"input": "a\n\"b\""}"#);
+    assert_eq!(custom["message"]["tool_calls"][0]["custom"]["input"], "a\n\"b\"");
+    assert_eq!(custom["finish_reason"], "tool_calls");
+    let other = answer("patch", r#"{"text": 7}"#);
+    assert_eq!(other["message"]["tool_calls"][0]["custom"]["input"], r#"{"text":7}"#);
+    let structured = answer("answer", r#"{ "colour": "red" }"#);
+    assert_eq!(structured["message"]["content"], r#"{"colour":"red"}"#);
+    assert_eq!((&structured["finish_reason"], structured["message"].get("tool_calls")), (&"stop".into(), None));
+}
+
+#[test]
 fn what_lost_its_beginning_is_told_all_the_same() {
     let delta = |index: u32, delta: &str| {
         format!("data: {{\"type\":\"content_block_delta\",\"index\":{index},\"delta\":{delta}}}\n\n")
