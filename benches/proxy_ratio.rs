@@ -87,7 +87,8 @@ async fn upstream(listener: TcpListener) {
     let anthropic = (support::anthropic_answer(), support::anthropic_stream(EVENTS));
     let answer = move |request: Request<Incoming>| {
         let (whole, stream) = if request.uri().path().ends_with("messages") { &anthropic } else { &openai };
-        let streamed = request.headers().get("x-stream").is_some() || request.headers()["accept"] == "text/event-stream";
+        let streamed =
+            request.headers().get("x-stream").is_some() || request.headers()["accept"] == "text/event-stream";
         let (body, kind) =
             if streamed { (stream.clone(), "text/event-stream") } else { (whole.clone(), "application/json") };
         async move {

@@ -284,6 +284,33 @@ impl ApiError {
         )
     }
 
+    /// 502 `upstream_billing`: the provider does not serve *our* account for a reason of money.
+    pub fn upstream_billing() -> Self {
+        let message = "The upstream provider refused to bill the gateway's account.";
+        Self::server_error(StatusCode::BAD_GATEWAY, "upstream_billing", message)
+    }
+
+    /// 502 `upstream_quota`: *our* quota at the provider is used up. No SDK should retry that.
+    pub fn upstream_quota() -> Self {
+        let message = "The gateway's quota at the upstream provider is used up.";
+        Self::server_error(StatusCode::BAD_GATEWAY, "upstream_quota", message)
+            .with_header(HeaderName::from_static("x-should-retry"), HeaderValue::from_static("false"))
+    }
+
+    /// 429 `rate_limit_exceeded` by the provider. Its own text may name our account, so it is not repeated.
+    pub fn upstream_rate_limited() -> Self {
+        let message = "The upstream provider's rate limit was reached; try again later.";
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "rate_limit_error", message).with_code("rate_limit_exceeded")
+    }
+
+    /// 404 `model_not_found` by the provider: a mistake in our configuration.
+    pub fn upstream_model_not_found() -> Self {
+        let message = "The upstream provider does not know this model.";
+        Self::new(StatusCode::NOT_FOUND, "invalid_request_error", message)
+            .with_param("model")
+            .with_code("model_not_found")
+    }
+
     /// 502 `upstream_unreachable`: no connection to the provider could be made.
     pub fn upstream_unreachable() -> Self {
         Self::server_error(

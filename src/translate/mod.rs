@@ -1,5 +1,6 @@
 //! Provider translation.
 
+pub mod anthropic;
 mod base_url;
 mod body;
 mod dialect;
