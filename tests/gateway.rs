@@ -2,6 +2,7 @@
 //!
 //! It is built here if it has to be: `cargo test --test gateway` alone would not, and a stale one would be a lie.
 #![cfg(unix)]
+#![allow(clippy::panic, clippy::unwrap_used, reason = "these are tests")]
 
 /// The gateway's own unit tests. An example with `test = true` would not be built as a program any more.
 #[path = "../examples/gateway/main.rs"]
