@@ -1,0 +1,81 @@
+//! What the gateway is told to be: a TOML file, checked to the last field before a port is opened.
+
+mod read;
+mod table;
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+use tower_completions::{MemoryKeys, Secret};
+
+pub(crate) use read::{check_listen, parse};
+
+/// A configuration in which everything is known to be usable.
+#[derive(Debug)]
+pub(crate) struct Config {
+    pub(crate) listen: String,
+    pub(crate) timeouts: Timeouts,
+    pub(crate) providers: Vec<Provider>,
+    pub(crate) models: Vec<Model>,
+    pub(crate) keys: MemoryKeys,
+}
+
+#[derive(Debug)]
+pub(crate) struct Timeouts {
+    /// To have a connection, with the look-up of the name and the TLS handshake.
+    pub(crate) connect: Duration,
+    /// From the request to the first event of a stream, or to the whole of an answer that is not streamed.
+    pub(crate) first_byte: Duration,
+}
+
+impl Default for Timeouts {
+    /// Reasoning models think for minutes before they say a word; OpenAI's own clients wait for ten.
+    fn default() -> Self {
+        Self { connect: Duration::from_secs(5), first_byte: Duration::from_secs(600) }
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Provider {
+    pub(crate) name: String,
+    pub(crate) language: Language,
+    pub(crate) place: Place,
+}
+
+/// The protocol that a provider speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Language {
+    OpenAi,
+    Anthropic,
+}
+
+/// Where a provider is.
+#[derive(Debug)]
+pub(crate) enum Place {
+    Remote {
+        base_url: String,
+        key: Option<Secret>,
+    },
+    /// In this process: a mock, for which nobody pays.
+    Mock,
+}
+
+#[derive(Debug)]
+pub(crate) struct Model {
+    pub(crate) id: String,
+    pub(crate) provider: String,
+    pub(crate) upstream: String,
+    #[allow(dead_code, reason = "checked already, used when the ledger lands")]
+    pub(crate) price: Option<Price>,
+}
+
+/// USD per million tokens.
+#[derive(Debug)]
+#[allow(dead_code, reason = "checked already, used when the ledger lands")]
+pub(crate) struct Price {
+    pub(crate) input: f64,
+    pub(crate) output: f64,
+    pub(crate) cached_input: Option<f64>,
+    pub(crate) cache_write: Option<f64>,
+}

@@ -1,0 +1,190 @@
+//! The sections of the file, in the order in which they are documented.
+
+use std::collections::{HashMap, HashSet};
+
+use tower_completions::auth::{KeyErrorKind, Principal};
+use tower_completions::translate::BaseUrl;
+use tower_completions::{Key, MemoryKeys, ModelFilter, Secret};
+
+use super::table::{Refusal, Table, Value, credential};
+use super::{Config, Language, Model, Place, Price, Provider, Timeouts};
+
+/// The environment: a variable's value, if there is one that is UTF-8.
+pub(crate) type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+/// Reads a configuration.
+pub(crate) fn parse(source: &str, env: Environment<'_>) -> Result<Config, Refusal> {
+    let mut file = Table::parse(source)?;
+    file.not_yet(["usage", "limits"])?;
+    let listen = match file.take("listen") {
+        Some(listen) => check_listen(listen.text()?).map_err(|reason| listen.refuse(reason))?,
+        None => "127.0.0.1:8080".to_owned(),
+    };
+    let timeouts = match file.take("timeouts") {
+        Some(table) => timeouts(table.table()?)?,
+        None => Timeouts::default(),
+    };
+    let providers = providers(file.tables("providers")?, env)?;
+    let models = models(file.tables("models")?, &providers)?;
+    let keys = keys(file.tables("keys")?)?;
+    file.finish()?;
+    Ok(Config { listen, timeouts, providers, models, keys })
+}
+
+/// Checks an address: a host, a colon and a port.
+pub(crate) fn check_listen(address: &str) -> Result<String, &'static str> {
+    match address.rsplit_once(':') {
+        Some((host, port)) if !host.is_empty() && port.parse::<u16>().is_ok() => Ok(address.to_owned()),
+        _ => Err("must be HOST:PORT, such as 127.0.0.1:8080; port 0 picks one"),
+    }
+}
+
+fn timeouts(mut table: Table<'_>) -> Result<Timeouts, Refusal> {
+    table.not_yet(["idle_ms"])?;
+    let mut timeouts = Timeouts::default();
+    if let Some(millis) = table.take("connect_ms") {
+        timeouts.connect = millis.millis()?;
+    }
+    if let Some(millis) = table.take("first_byte_ms") {
+        timeouts.first_byte = millis.millis()?;
+    }
+    table.finish()?;
+    Ok(timeouts)
+}
+
+fn providers(tables: Vec<Table<'_>>, env: Environment<'_>) -> Result<Vec<Provider>, Refusal> {
+    let mut names = HashSet::new();
+    tables.into_iter().map(|table| provider(table, &mut names, env)).collect()
+}
+
+fn provider(mut table: Table<'_>, names: &mut HashSet<String>, env: Environment<'_>) -> Result<Provider, Refusal> {
+    let name = unique(&table.require("name")?, names)?;
+    let protocol = table.require("protocol")?;
+    let (language, place) = match protocol.text()? {
+        "openai" => (Language::OpenAi, remote(&mut table, env)?),
+        "anthropic" => (Language::Anthropic, remote(&mut table, env)?),
+        "mock" => (mock_language(&mut table)?, Place::Mock),
+        "gemini" | "bedrock" | "azure" => return Err(protocol.refuse("not yet supported by this version")),
+        _ => return Err(protocol.refuse("must be openai, anthropic, gemini, bedrock, azure or mock")),
+    };
+    table.finish()?;
+    Ok(Provider { name, language, place })
+}
+
+fn remote(table: &mut Table<'_>, env: Environment<'_>) -> Result<Place, Refusal> {
+    let base_url = table.require("base_url")?;
+    BaseUrl::new(base_url.text()?).map_err(|error| base_url.refuse(error.to_string()))?;
+    let key = match (table.take("api_key"), table.take("api_key_env")) {
+        (Some(_), Some(env)) => return Err(env.refuse("there is an api_key already; give one of the two")),
+        (Some(key), None) => Some(key.secret()?),
+        (None, Some(variable)) => Some(from_environment(&variable, env)?),
+        (None, None) => None,
+    };
+    Ok(Place::Remote { base_url: base_url.text()?.to_owned(), key })
+}
+
+/// The variable is named only if it can be one: it happens that the key itself stands in its place.
+fn from_environment(variable: &Value<'_>, env: Environment<'_>) -> Result<Secret, Refusal> {
+    let name = variable.text()?;
+    let is_name =
+        |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') && text.len() <= 64;
+    if !is_name(name) || name.starts_with(|first: char| first.is_ascii_digit()) {
+        return Err(variable.refuse("must be the name of an environment variable"));
+    }
+    match env(name) {
+        None => Err(variable.refuse(format!("the environment variable {name} is not set"))),
+        Some(key) if key.is_empty() => Err(variable.refuse(format!("the environment variable {name} is empty"))),
+        Some(key) => credential(&key).ok_or_else(|| {
+            variable.refuse(format!("the environment variable {name} may hold visible ASCII characters only"))
+        }),
+    }
+}
+
+/// What a mock speaks: OpenAI's protocol, if nothing else is said.
+fn mock_language(table: &mut Table<'_>) -> Result<Language, Refusal> {
+    let Some(speaks) = table.take("speaks") else { return Ok(Language::OpenAi) };
+    match speaks.text()? {
+        "openai" => Ok(Language::OpenAi),
+        "anthropic" => Ok(Language::Anthropic),
+        _ => Err(speaks.refuse("must be openai or anthropic")),
+    }
+}
+
+fn models(tables: Vec<Table<'_>>, providers: &[Provider]) -> Result<Vec<Model>, Refusal> {
+    let mut ids = HashSet::new();
+    tables.into_iter().map(|table| model(table, &mut ids, providers)).collect()
+}
+
+fn model(mut table: Table<'_>, ids: &mut HashSet<String>, providers: &[Provider]) -> Result<Model, Refusal> {
+    let id = unique(&table.require("id")?, ids)?;
+    let provider = table.require("provider")?;
+    let name = provider.text()?.to_owned();
+    if !providers.iter().any(|provider| provider.name == name) {
+        return Err(provider.refuse("there is no provider of this name"));
+    }
+    let upstream = match table.take("upstream") {
+        Some(upstream) => upstream.text()?.to_owned(),
+        None => id.clone(),
+    };
+    let price = table.take("price").map(|value| price(value.table()?)).transpose()?;
+    table.not_yet(["fallbacks"])?;
+    table.finish()?;
+    Ok(Model { id, provider: name, upstream, price })
+}
+
+fn price(mut table: Table<'_>) -> Result<Price, Refusal> {
+    let input = table.require("input")?.dollars()?;
+    let output = table.require("output")?.dollars()?;
+    let cached_input = table.take("cached_input").map(|price| price.dollars()).transpose()?;
+    let cache_write = table.take("cache_write").map(|price| price.dollars()).transpose()?;
+    table.finish()?;
+    Ok(Price { input, output, cached_input, cache_write })
+}
+
+fn keys(tables: Vec<Table<'_>>) -> Result<MemoryKeys, Refusal> {
+    let mut ids = HashSet::new();
+    let mut keys = Vec::with_capacity(tables.len());
+    let mut secrets = HashMap::with_capacity(tables.len());
+    for table in tables {
+        let (id, key, secret) = key(table, &mut ids)?;
+        keys.push(key);
+        secrets.insert(id, secret);
+    }
+    MemoryKeys::from_keys(keys).map_err(|error| secrets[error.id()].refuse(reason(error.kind())))
+}
+
+/// A key with its id, and the field that holds its secret.
+fn key<'a>(mut table: Table<'a>, ids: &mut HashSet<String>) -> Result<(String, Key, Value<'a>), Refusal> {
+    let id = unique(&table.require("id")?, ids)?;
+    let caller = Principal::new(id.as_str());
+    table.not_yet(["rpm", "tpm", "parallel", "budget_usd"])?;
+    let caller = match table.take("models") {
+        Some(models) => caller.models(ModelFilter::new(models.texts()?)),
+        None => caller,
+    };
+    let (key, secret) = match (table.take("secret"), table.take("secret_sha256")) {
+        (Some(_), Some(digest)) => return Err(digest.refuse("there is a secret already; give one of the two")),
+        (None, None) => return Err(table.refuse("secret", "is missing, and so is secret_sha256")),
+        (Some(secret), None) => (Key::new(caller, secret.text()?), secret),
+        (None, Some(digest)) => (Key::from_sha256(caller, digest.text()?), digest),
+    };
+    let key = key.map_err(|error| secret.refuse(reason(error.kind())))?;
+    table.finish()?;
+    Ok((id, key, secret))
+}
+
+fn reason(kind: &KeyErrorKind) -> String {
+    match kind {
+        KeyErrorKind::EmptySecret => "is empty".to_owned(),
+        KeyErrorKind::UnusableSecret => "may hold visible ASCII characters only".to_owned(),
+        KeyErrorKind::MalformedSha256 => "must be 64 hexadecimal digits".to_owned(),
+        KeyErrorKind::DuplicateSecret { other } => format!("is the secret of key {other:?}, too"),
+        _ => "cannot be used".to_owned(),
+    }
+}
+
+/// A name that no earlier table has.
+fn unique(value: &Value<'_>, taken: &mut HashSet<String>) -> Result<String, Refusal> {
+    let name = value.text()?;
+    if taken.insert(name.to_owned()) { Ok(name.to_owned()) } else { Err(value.refuse("is taken by an earlier one")) }
+}

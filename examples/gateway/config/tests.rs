@@ -1,0 +1,191 @@
+use std::time::Duration;
+
+use super::*;
+
+fn env(name: &str) -> Option<String> {
+    match name {
+        "GOOD" => Some("sk-planted".to_owned()),
+        "EMPTY" => Some(String::new()),
+        "NEWLINE" => Some("sk-planted\n".to_owned()),
+        _ => None,
+    }
+}
+
+fn refusal(source: &str) -> String {
+    parse(source, &env).unwrap_err().to_string()
+}
+
+const PROVIDER: &str = "[[providers]]\nname = \"p\"\nprotocol = \"mock\"\n";
+
+#[test]
+fn the_whole_file_is_understood() {
+    let source = r#"
+        listen = "[::1]:0"
+        [timeouts]
+        connect_ms = 1_500
+        first_byte_ms = 60000
+        [[providers]]
+        name = "openai"
+        protocol = "openai"
+        base_url = "https://api.openai.com/v1"
+        api_key_env = "GOOD"
+        [[providers]]
+        name = "claude"
+        protocol = "anthropic"
+        base_url = "https://api.anthropic.com"
+        api_key = "sk-planted"
+        [[providers]]
+        name = "mock"
+        protocol = "mock"
+        speaks = "anthropic"
+        [[models]]
+        id = "claude-sonnet-4-20250514"
+        provider = "claude"
+        price = { input = 3, output = 15.0, cached_input = 0.3, cache_write = 0 }
+        [[models]]
+        id = "small"
+        provider = "openai"
+        upstream = "gpt-4o-mini"
+        [[keys]]
+        id = "alice"
+        secret = "sk-planted"
+        models = ["gpt-*", "small"]
+        [[keys]]
+        id = "bob"
+        secret_sha256 = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    "#;
+    let config = parse(source, &env).unwrap();
+    assert_eq!(config.listen, "[::1]:0");
+    assert_eq!(config.timeouts.connect, Duration::from_millis(1500));
+    assert_eq!(config.timeouts.first_byte, Duration::from_secs(60));
+    let languages: Vec<Language> = config.providers.iter().map(|provider| provider.language).collect();
+    assert_eq!(languages, [Language::OpenAi, Language::Anthropic, Language::Anthropic]);
+    assert!(matches!(&config.providers[0].place, Place::Remote { key: Some(key), .. } if key.expose() == "sk-planted"));
+    let names: Vec<&str> = config.models.iter().map(|model| model.upstream.as_str()).collect();
+    assert_eq!(names, ["claude-sonnet-4-20250514", "gpt-4o-mini"]);
+    assert_eq!(config.models[0].price.as_ref().unwrap().cache_write, Some(0.0));
+    let shown = format!("{config:?}");
+    assert!(shown.contains("keys: 2") && !shown.contains("planted"), "{shown}");
+}
+
+#[test]
+fn an_empty_file_lets_nobody_in() {
+    let config = parse("", &env).unwrap();
+    assert_eq!(config.listen, "127.0.0.1:8080");
+    assert!(config.models.is_empty());
+    assert_eq!(format!("{:?}", config.keys), "MemoryKeys { keys: 0, .. }");
+}
+
+/// Each bad file with the line and the field that its refusal has to name, and a word of the reason.
+#[test]
+fn bad_files_are_refused_with_line_and_field() {
+    let provider = |rest: &str| format!("[[providers]]\nname = \"p\"\n{rest}");
+    let remote = |rest: &str| provider(&format!("protocol = \"openai\"\nbase_url = \"https://h/v1\"\n{rest}"));
+    let model = |rest: &str| format!("{PROVIDER}[[models]]\n{rest}");
+    let priced = |price: &str| model(&format!("id = \"m\"\nprovider = \"p\"\nprice = {price}"));
+    let key = |rest: &str| format!("[[keys]]\nid = \"alice\"\n{rest}");
+    let hex = "8f434346648f6b96df89dda901c5176b10a6d83961dd3c1ac88b59b2dc327aa4";
+    let cases = [
+        // The file as a whole.
+        ("listen = ".to_owned(), 1, "", "not TOML"),
+        ("\nlisten = sk-planted".to_owned(), 2, "", "not TOML"),
+        ("\nlisten = \"sk-planted\n".to_owned(), 2, "", "not TOML"),
+        ("[[keys]]\nsecret = 'sk-planted' x".to_owned(), 2, "", "not TOML"),
+        ("[[keys]]\nid = \"a\"\nid = \"sk-planted\"".to_owned(), 3, "", "duplicate key"),
+        ("\n\nlisten = \"127.0.0.1:0\"\nlisten_on = \"x\"".to_owned(), 4, "listen_on", "unknown field"),
+        ("b = 1\na = 2".to_owned(), 1, "b", "unknown field"),
+        ("listen = 8080".to_owned(), 1, "listen", "expected a string"),
+        ("listen = \"\"".to_owned(), 1, "listen", "empty"),
+        ("listen = \"8080\"".to_owned(), 1, "listen", "HOST:PORT"),
+        ("listen = \"127.0.0.1:65536\"".to_owned(), 1, "listen", "HOST:PORT"),
+        ("\n[usage]\npath = \"usage.jsonl\"".to_owned(), 2, "usage", "not yet"),
+        ("[limits]\non_store_error = \"open\"".to_owned(), 1, "limits", "not yet"),
+        // Timeouts.
+        ("timeouts = 5".to_owned(), 1, "timeouts", "expected a table"),
+        ("[timeouts]\nconnect_ms = \"planted\"".to_owned(), 2, "timeouts.connect_ms", "whole number"),
+        ("[timeouts]\nconnect_ms = 1.5".to_owned(), 2, "timeouts.connect_ms", "whole number"),
+        ("[timeouts]\nconnect_ms = 0".to_owned(), 2, "timeouts.connect_ms", "between 1"),
+        ("[timeouts]\nfirst_byte_ms = -1".to_owned(), 2, "timeouts.first_byte_ms", "between 1"),
+        ("[timeouts]\nfirst_byte_ms = 9223372036854775807".to_owned(), 2, "timeouts.first_byte_ms", "between 1"),
+        ("[timeouts]\n\nidle_ms = 60000".to_owned(), 3, "timeouts.idle_ms", "not yet"),
+        ("[timeouts]\nread_ms = 1".to_owned(), 2, "timeouts.read_ms", "unknown field"),
+        // Providers.
+        ("providers = \"planted\"".to_owned(), 1, "providers", "array of tables"),
+        ("[providers]\nname = \"p\"".to_owned(), 1, "providers", "array of tables"),
+        ("providers = [1]".to_owned(), 1, "providers", "expected a table"),
+        ("[[providers]]\nprotocol = \"mock\"".to_owned(), 1, "providers.name", "missing"),
+        ("[[providers]]\nname = \"\"\nprotocol = \"mock\"".to_owned(), 2, "providers.name", "empty"),
+        (format!("{PROVIDER}{PROVIDER}"), 5, "providers.name", "taken"),
+        (provider(""), 1, "providers.protocol", "missing"),
+        (provider("protocol = \"planted\""), 3, "providers.protocol", "must be openai"),
+        (provider("protocol = \"gemini\"\nbase_url = \"https://h\""), 3, "providers.protocol", "not yet"),
+        (provider("protocol = \"bedrock\"\nregion = \"eu-west-1\""), 3, "providers.protocol", "not yet"),
+        (provider("protocol = \"azure\""), 3, "providers.protocol", "not yet"),
+        (provider("protocol = \"mock\"\nspeaks = \"latin\""), 4, "providers.speaks", "openai or anthropic"),
+        (provider("protocol = \"mock\"\nbase_url = \"http://h\""), 4, "providers.base_url", "unknown field"),
+        (provider("protocol = \"openai\""), 1, "providers.base_url", "missing"),
+        (provider("protocol = \"openai\"\nbase_url = \"h\""), 4, "providers.base_url", "https://host/path"),
+        (provider("protocol = \"openai\"\nbase_url = \"http://u:planted@h\""), 4, "providers.base_url", "user"),
+        (provider("protocol = \"anthropic\"\nbase_url = \"http://h?key=planted\""), 4, "providers.base_url", "query"),
+        (remote("api_key = \"\""), 5, "providers.api_key", "empty"),
+        (remote("api_key = 12345"), 5, "providers.api_key", "expected a string"),
+        (remote("api_key = \"sk-planted\\n\""), 5, "providers.api_key", "visible ASCII"),
+        (remote("api_key_env = \"MISSING\""), 5, "providers.api_key_env", "MISSING is not set"),
+        (remote("api_key_env = \"EMPTY\""), 5, "providers.api_key_env", "EMPTY is empty"),
+        (remote("api_key_env = \"NEWLINE\""), 5, "providers.api_key_env", "NEWLINE may hold visible"),
+        (remote("api_key_env = \"sk-planted\""), 5, "providers.api_key_env", "name of an environment variable"),
+        (remote("api_key = \"planted\"\napi_key_env = \"GOOD\""), 6, "providers.api_key_env", "one of the two"),
+        (remote("headers = { x = \"planted\" }"), 5, "providers.headers", "unknown field"),
+        // Models.
+        (model("provider = \"p\""), 4, "models.id", "missing"),
+        (model("id = \"\"\nprovider = \"p\""), 5, "models.id", "empty"),
+        (model("id = \"m\""), 4, "models.provider", "missing"),
+        (model("id = \"m\"\nprovider = \"q\""), 6, "models.provider", "no provider"),
+        (model("id = \"m\"\nprovider = [\"p\"]"), 6, "models.provider", "expected a string"),
+        (model("id = \"m\"\nprovider = \"p\"\n[[models]]\nid = \"m\"\nprovider = \"p\""), 8, "models.id", "taken"),
+        (model("id = \"m\"\nprovider = \"p\"\nupstream = \"\""), 7, "models.upstream", "empty"),
+        (model("id = \"m\"\nprovider = \"p\"\nfallbacks = [\"n\"]"), 7, "models.fallbacks", "not yet"),
+        (model("id = \"m\"\nprovider = \"p\"\napi_base = \"http://h\""), 7, "models.api_base", "unknown field"),
+        (priced("3.0"), 7, "models.price", "expected a table"),
+        (priced("{ input = 3.0 }"), 7, "models.price.output", "missing"),
+        (priced("{ input = -1, output = 1 }"), 7, "models.price.input", "at least 0"),
+        (priced("{ input = nan, output = 1 }"), 7, "models.price.input", "at least 0"),
+        (priced("{ input = 1, output = inf }"), 7, "models.price.output", "at least 0"),
+        (priced("{ input = 1, output = \"1\" }"), 7, "models.price.output", "expected a number"),
+        (priced("{ input = 1, output = 1, cached = 1 }"), 7, "models.price.cached", "unknown field"),
+        // Keys.
+        ("[[keys]]\nsecret = \"planted\"".to_owned(), 1, "keys.id", "missing"),
+        ("[[keys]]\nid = \"\"\nsecret = \"planted\"".to_owned(), 2, "keys.id", "empty"),
+        (key(""), 1, "keys.secret", "missing"),
+        (key("secret = \"\""), 3, "keys.secret", "empty"),
+        (key("secret = 12345"), 3, "keys.secret", "expected a string"),
+        (key("secret = [\"planted\"]"), 3, "keys.secret", "expected a string"),
+        (key("secret = \"planted \""), 3, "keys.secret", "visible ASCII"),
+        (key("secret_sha256 = \"planted\""), 3, "keys.secret_sha256", "64 hexadecimal"),
+        (key(&format!("secret = \"planted\"\nsecret_sha256 = \"{hex}\"")), 4, "keys.secret_sha256", "one of the two"),
+        (key("secret = \"a\"\n[[keys]]\nid = \"alice\"\nsecret = \"b\""), 5, "keys.id", "taken"),
+        (key("secret = \"planted\"\n[[keys]]\nid = \"b\"\nsecret = \"planted\""), 6, "keys.secret", "of key \"alice\""),
+        (
+            key(&format!("secret = \"hello\"\n[[keys]]\nid = \"b\"\nsecret_sha256 = \"{}\"", SHA256_OF_HELLO)),
+            6,
+            "keys.secret_sha256",
+            "of key \"alice\"",
+        ),
+        (key("secret = \"planted\"\nmodels = \"*\""), 4, "keys.models", "array of strings"),
+        (key("secret = \"planted\"\nmodels = [\n\"*\",\n1]"), 6, "keys.models", "expected a string"),
+        (key("secret = \"planted\"\nmodels = [\"\"]"), 4, "keys.models", "empty"),
+        (key("secret = \"planted\"\nrpm = 60"), 4, "keys.rpm", "not yet"),
+        (key("secret = \"planted\"\ntpm = 60"), 4, "keys.tpm", "not yet"),
+        (key("secret = \"planted\"\nparallel = 60"), 4, "keys.parallel", "not yet"),
+        (key("secret = \"planted\"\nbudget_usd = 60"), 4, "keys.budget_usd", "not yet"),
+        (key("secret = \"planted\"\nadmin = true"), 4, "keys.admin", "unknown field"),
+    ];
+    for (source, line, field, reason) in cases {
+        let refusal = refusal(&source);
+        let start = if field.is_empty() { format!("{line}: ") } else { format!("{line}: {field}: ") };
+        assert!(refusal.starts_with(&start) && refusal.contains(reason), "{source}\n-> {refusal}");
+        assert!(!refusal.contains("planted") && !refusal.contains("12345"), "{source}\n-> {refusal}");
+    }
+}
+
+const SHA256_OF_HELLO: &str = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";

@@ -1,0 +1,104 @@
+//! The full stack as a program: an OpenAI-compatible gateway, configured by a file.
+//!
+//! ```sh
+//! cargo run --example gateway                                     # mock providers: no key, no network
+//! cargo run --release --example gateway -- --config gateway.toml
+//! ```
+//!
+//! `stack.rs` is the part to read first.
+
+mod args;
+mod config;
+mod demo;
+mod request_id;
+mod serve;
+mod stack;
+
+use std::env;
+use std::fmt::Display;
+use std::fs;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use tokio::net::TcpListener;
+
+use args::Args;
+use config::Config;
+
+/// What the process ends with: bad arguments and files are 2, trouble at run time is 1.
+struct Failure {
+    code: u8,
+    message: String,
+}
+
+impl Failure {
+    fn configuration(message: impl Display) -> Self {
+        Self { code: 2, message: message.to_string() }
+    }
+
+    fn running(message: impl Display) -> Self {
+        Self { code: 1, message: message.to_string() }
+    }
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            say(io::stderr(), format_args!("gateway: {}\n", failure.message));
+            ExitCode::from(failure.code)
+        }
+    }
+}
+
+async fn run() -> Result<(), Failure> {
+    let args = args::parse(env::args_os().skip(1)).map_err(Failure::configuration)?;
+    if args.help {
+        say(io::stdout(), args::HELP);
+        return Ok(());
+    }
+    let config = read(&args)?;
+    let stack = stack::stack(&config).map_err(Failure::configuration)?;
+    if args.check {
+        return Ok(());
+    }
+
+    let address = args.listen.as_deref().unwrap_or(&config.listen);
+    let listener = listen(address).await?;
+    let url = format!("http://{}", listener.local_addr().map_err(Failure::running)?);
+    if args.config.is_none() {
+        say(io::stderr(), demo::curl_lines(&config, &url));
+    }
+    let stop = serve::told_to_stop().map_err(Failure::running)?;
+    say(io::stdout(), format_args!("listening on {url}\n"));
+    serve::serve(listener, stack, stop).await;
+    Ok(())
+}
+
+fn read(args: &Args) -> Result<Config, Failure> {
+    let env = |name: &str| env::var(name).ok();
+    let Some(path) = &args.config else {
+        return config::parse(demo::FILE, &env)
+            .map_err(|refusal| Failure::configuration(format!("demo.toml:{refusal}")));
+    };
+    let path_shown = path.display();
+    let source = fs::read_to_string(path)
+        .map_err(|error| Failure::configuration(format!("{path_shown}: cannot be read: {error}")))?;
+    config::parse(&source, &env).map_err(|refusal| Failure::configuration(format!("{path_shown}:{refusal}")))
+}
+
+async fn listen(address: &str) -> Result<TcpListener, Failure> {
+    TcpListener::bind(address).await.map_err(|error| {
+        let hint = match error.kind() {
+            io::ErrorKind::AddrInUse => "; --listen HOST:PORT chooses another, and port 0 picks a free one",
+            _ => "",
+        };
+        Failure::running(format!("cannot listen on {address}: {error}{hint}"))
+    })
+}
+
+/// Writes for whoever reads; nobody may.
+fn say(mut to: impl Write, text: impl Display) {
+    let _ = write!(to, "{text}").and_then(|()| to.flush());
+}

@@ -1,0 +1,211 @@
+//! The stack, from the client's request down to the providers.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::Body;
+use http_body_util::Full;
+use tower::timeout::TimeoutLayer;
+use tower::{Service, ServiceBuilder};
+use tower_completions::client::Client;
+use tower_completions::mock::Mock;
+use tower_completions::translate::{Dialect, InvalidConfig, OpenAi};
+use tower_completions::{AuthLayer, BoxError, ChatLayer, Endpoint, Model, ModelRouter, Secret, TranslateLayer};
+use tower_http::request_id::{PropagateRequestIdLayer, SetRequestIdLayer};
+use tower_http::timeout::RequestBodyTimeoutLayer;
+
+use super::config::{self, Config, Language, Place, Provider, Timeouts};
+use super::request_id::RandomId;
+
+/// How long a client may pause while it sends its request.
+const UPLOAD_PAUSE: Duration = Duration::from_secs(30);
+
+/// Builds the stack for requests with this type of body.
+pub(crate) fn stack<B>(config: &Config) -> Result<impl Gateway<B> + use<B>, InvalidConfig>
+where
+    B: Body + Send + 'static,
+    B::Data: Send,
+    B::Error: Into<BoxError>,
+{
+    let router = ModelRouter::new(models(config)?);
+    let models = router.models();
+
+    let chat =
+        ServiceBuilder::new().layer(RequestBodyTimeoutLayer::new(UPLOAD_PAUSE)).layer(ChatLayer::new()).service(router);
+
+    Ok(ServiceBuilder::new()
+        .layer(SetRequestIdLayer::x_request_id(RandomId))
+        .layer(PropagateRequestIdLayer::x_request_id())
+        .layer(AuthLayer::new(config.keys.clone()))
+        .service(Endpoint::new(chat, models)))
+}
+
+/// The models in the order of the file, each on the service of its provider.
+fn models(config: &Config) -> Result<Vec<Model>, InvalidConfig> {
+    let providers = config.providers.iter().map(|provider| Ok((&provider.name, connect(provider, &config.timeouts)?)));
+    let providers = providers.collect::<Result<Vec<_>, InvalidConfig>>()?;
+    let model = |model: &config::Model| {
+        let (_, make) = providers.iter().find(|(name, _)| **name == model.provider)?;
+        Some(make(model))
+    };
+    Ok(config.models.iter().filter_map(model).collect())
+}
+
+/// Makes models that share one service.
+type MakeModel = Box<dyn Fn(&config::Model) -> Model>;
+
+/// The service of a provider: its dialect over a client of its own, or over a mock.
+fn connect(provider: &Provider, timeouts: &Timeouts) -> Result<MakeModel, InvalidConfig> {
+    let client = || Client::builder().connect_timeout(timeouts.connect).build();
+    Ok(match (&provider.place, provider.language) {
+        (Place::Remote { base_url, key }, Language::OpenAi) => {
+            serving(provider, timeouts, openai(base_url, key.as_ref())?, client())
+        }
+        (Place::Remote { base_url, key }, Language::Anthropic) => {
+            serving(provider, timeouts, anthropic(base_url, key.as_ref())?, client())
+        }
+        (Place::Mock, Language::OpenAi) => {
+            serving(provider, timeouts, openai("http://mock/v1", None)?, Mock::openai().keep_requests(0))
+        }
+        (Place::Mock, Language::Anthropic) => {
+            serving(provider, timeouts, anthropic("http://mock", None)?, Mock::anthropic().keep_requests(0))
+        }
+    })
+}
+
+fn openai(base_url: &str, key: Option<&Secret>) -> Result<OpenAi, InvalidConfig> {
+    let openai = OpenAi::new(base_url)?;
+    key.map_or(Ok(openai.clone()), |key| openai.key(key.expose()))
+}
+
+/// HOOK(anthropic): `Anthropic` in place of `OpenAi` in the signature, its `new` and `key` as above.
+fn anthropic(_base_url: &str, _key: Option<&Secret>) -> Result<OpenAi, InvalidConfig> {
+    Err(InvalidConfig::new("anthropic: not yet"))
+}
+
+fn serving<D, S, B>(provider: &Provider, timeouts: &Timeouts, dialect: D, http: S) -> MakeModel
+where
+    D: Dialect<Decoder: Send> + Send + Sync + 'static,
+    S: Service<Request<Full<Bytes>>, Response = Response<B>> + Clone + Send + Sync + 'static,
+    S::Error: Into<BoxError>,
+    S::Future: Send + 'static,
+    B: Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    let name = provider.name.clone();
+    let service = ServiceBuilder::new()
+        .layer(TimeoutLayer::new(timeouts.first_byte))
+        .layer(TranslateLayer::new(dialect).provider(&name))
+        .service(http);
+    Box::new(move |model| {
+        Model::new(model.id.as_str(), service.clone()).upstream(model.upstream.as_str()).owned_by(name.as_str())
+    })
+}
+
+/// What the server needs of a stack.
+pub(crate) trait Gateway<B>:
+    Service<Request<B>, Response = Response<Self::Body>, Error = Infallible, Future: Send> + Clone + Send + Sync + 'static
+{
+    type Body: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static;
+}
+
+impl<S, B, ResB> Gateway<B> for S
+where
+    S: Service<Request<B>, Response = Response<ResB>, Error = Infallible, Future: Send> + Clone + Send + Sync + 'static,
+    ResB: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+{
+    type Body = ResB;
+}
+
+#[cfg(test)]
+mod tests {
+    use http::StatusCode;
+    use http_body_util::BodyExt;
+    use serde_json::{Value, json};
+    use tower::ServiceExt;
+
+    use super::*;
+
+    async fn ask(config: &str, path: &str, key: &str, body: Value) -> (StatusCode, http::HeaderMap, Value) {
+        let config = config::parse(config, &|_| None).unwrap();
+        let method = if body.is_null() { "GET" } else { "POST" };
+        let request = Request::builder().method(method).uri(path).header("authorization", format!("Bearer {key}"));
+        let request = request.body(body.to_string()).unwrap();
+        let (head, body) = stack(&config).unwrap().oneshot(request).await.unwrap().into_parts();
+        let body = body.collect().await.map_err(Into::<BoxError>::into).unwrap().to_bytes();
+        (head.status, head.headers, serde_json::from_slice(&body).unwrap())
+    }
+
+    const CHAT: &str = "/v1/chat/completions";
+
+    const TWO: &str = r#"
+        [timeouts]
+        connect_ms = 200
+        [[providers]]
+        name = "mock"
+        protocol = "mock"
+        [[providers]]
+        name = "closed"
+        protocol = "openai"
+        base_url = "http://127.0.0.1:1/v1"
+        api_key = "sk-planted"
+        [[models]]
+        id = "away"
+        provider = "closed"
+        [[models]]
+        id = "here"
+        provider = "mock"
+        upstream = "somewhere-else"
+        [[keys]]
+        id = "alice"
+        secret = "sk-alice"
+        [[keys]]
+        id = "bob"
+        secret = "sk-bob"
+        models = ["away"]
+    "#;
+
+    fn chat(model: &str) -> Value {
+        json!({"model": model, "messages": [{"role": "user", "content": "Good morning"}]})
+    }
+
+    #[tokio::test]
+    async fn a_model_is_served_under_its_name_upstream() {
+        let (status, headers, answer) = ask(TWO, CHAT, "sk-alice", chat("here")).await;
+        assert_eq!((status, &answer["model"]), (StatusCode::OK, &json!("somewhere-else")), "{answer}");
+        assert_eq!(
+            (&headers["x-served-model"], &headers["x-served-provider"]),
+            (&"here".parse().unwrap(), &"mock".parse().unwrap())
+        );
+        assert!(headers["x-request-id"].to_str().unwrap().starts_with("req_"));
+    }
+
+    #[tokio::test]
+    async fn a_provider_that_is_away_is_a_502_and_not_named() {
+        let (status, _, answer) = ask(TWO, CHAT, "sk-alice", chat("away")).await;
+        assert_eq!(status, StatusCode::BAD_GATEWAY);
+        assert_eq!(answer["error"]["code"], "upstream_unreachable", "{answer}");
+        assert!(!answer.to_string().contains("127.0.0.1") && !answer.to_string().contains("planted"));
+    }
+
+    #[tokio::test]
+    async fn each_key_sees_its_models_in_the_order_of_the_file() {
+        for (key, expected) in [("sk-alice", json!(["away", "here"])), ("sk-bob", json!(["away"]))] {
+            let (_, _, models) = ask(TWO, "/v1/models", key, Value::Null).await;
+            let ids: Value = models["data"].as_array().unwrap().iter().map(|model| model["id"].clone()).collect();
+            assert_eq!(ids, expected);
+        }
+        assert_eq!(ask(TWO, CHAT, "sk-bob", chat("here")).await.0, StatusCode::NOT_FOUND);
+    }
+
+    #[tokio::test]
+    async fn without_keys_nobody_gets_in() {
+        for path in [CHAT, "/v1/models", "/"] {
+            let (status, headers, _) = ask("", path, "sk-alice", Value::Null).await;
+            assert_eq!(status, StatusCode::UNAUTHORIZED);
+            assert!(headers.contains_key("x-request-id"));
+        }
+    }
+}

@@ -1,0 +1,338 @@
+//! The example gateway as its users meet it: a process with arguments, a file, two streams and signals.
+//!
+//! It is built here if it has to be: `cargo test --test gateway` alone would not, and a stale one would be a lie.
+#![cfg(unix)]
+#![allow(clippy::panic, clippy::unwrap_used, reason = "these are tests")]
+
+/// The gateway's own unit tests. An example with `test = true` would not be built as a program any more.
+#[path = "../examples/gateway/main.rs"]
+#[allow(dead_code, reason = "here it is only tested")]
+mod example;
+
+use std::env;
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStderr, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::OnceLock;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http::{Request, Response, Version};
+use http_body::Body;
+use http_body_util::{BodyExt, Full};
+use serde_json::{Value, json};
+use tower::ServiceExt;
+use tower_completions::client::Client;
+use tower_completions::mock::{Answer, Mock};
+
+/// The program, built with the profile of this test.
+fn program() -> &'static Path {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    PROGRAM.get_or_init(|| {
+        let test = env::current_exe().unwrap();
+        let directory = test.parent().and_then(Path::parent).unwrap();
+        let profile = match directory.file_name().and_then(|name| name.to_str()) {
+            Some("debug") | None => "dev",
+            Some(profile) => profile,
+        };
+        let cargo = env::var_os("CARGO").unwrap_or_else(|| env!("CARGO").into());
+        let build = Command::new(cargo)
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .args(["build", "--quiet", "--example", "gateway", "--profile", profile])
+            .status();
+        assert!(build.unwrap().success());
+        directory.join("examples/gateway")
+    })
+}
+
+fn command(args: &[&str]) -> Command {
+    let mut command = Command::new(program());
+    command.args(args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.env("GATEWAY_TEST_KEY", "sk-planted").env_remove("GATEWAY_TEST_NO_KEY");
+    command
+}
+
+/// Runs it to its end: the code, and what it said on stdout and stderr.
+fn run(args: &[&str]) -> (Option<i32>, String, String) {
+    let output = command(args).output().unwrap();
+    (output.status.code(), String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap())
+}
+
+/// A gateway that is ready.
+struct Gateway {
+    child: Child,
+    stdout: BufReader<ChildStdout>,
+    stderr: BufReader<ChildStderr>,
+    url: String,
+}
+
+impl Gateway {
+    fn start(args: &[&str]) -> Self {
+        let mut child = command(args).spawn().unwrap();
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        let stderr = BufReader::new(child.stderr.take().unwrap());
+        let mut line = String::new();
+        stdout.read_line(&mut line).unwrap();
+        let url = line.strip_prefix("listening on ").unwrap_or_default().trim_end().to_owned();
+        assert!(url.starts_with("http://127.0.0.1:"), "{line}");
+        Self { child, stdout, stderr, url }
+    }
+
+    fn configured(name: &str, source: &str) -> Self {
+        Self::start(&["--config", file(name, source).to_str().unwrap()])
+    }
+
+    fn signal(&self, signal: &str) {
+        assert!(Command::new("kill").args([signal, &self.child.id().to_string()]).status().unwrap().success());
+    }
+
+    /// Waits for the end: how it ended, and all it said that was not read yet.
+    fn ended(mut self) -> (ExitStatus, String, String) {
+        let begin = Instant::now();
+        let status = loop {
+            match self.child.try_wait().unwrap() {
+                Some(status) => break status,
+                None => assert!(begin.elapsed() < Duration::from_secs(10), "it does not end"),
+            }
+            sleep(Duration::from_millis(10));
+        };
+        let (mut out, mut err) = (String::new(), String::new());
+        self.stdout.read_to_string(&mut out).unwrap();
+        self.stderr.read_to_string(&mut err).unwrap();
+        (status, out, err)
+    }
+
+    fn chat(&self, key: &str, body: &Value) -> Request<Full<Bytes>> {
+        let request = Request::post(format!("{}/v1/chat/completions", self.url));
+        let request = request.header("authorization", format!("Bearer {key}"));
+        request.header("content-type", "application/json").body(body.to_string().into()).unwrap()
+    }
+
+    fn get(&self, path: &str, key: &str) -> Request<Full<Bytes>> {
+        let request = Request::get(format!("{}{path}", self.url)).header("authorization", format!("Bearer {key}"));
+        request.body(Full::default()).unwrap()
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A file of this process's own.
+fn file(name: &str, source: &str) -> PathBuf {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("gateway-{}-{name}.toml", std::process::id()));
+    fs::write(&path, source).unwrap();
+    path
+}
+
+async fn send(request: Request<Full<Bytes>>) -> Response<String> {
+    read(Client::new().oneshot(request).await.unwrap()).await
+}
+
+async fn read(response: Response<impl Body<Data = Bytes, Error: std::fmt::Debug>>) -> Response<String> {
+    let (head, body) = response.into_parts();
+    let body = body.collect().await.unwrap().to_bytes();
+    Response::from_parts(head, String::from_utf8(body.into()).unwrap())
+}
+
+fn parsed(answer: &Response<String>) -> Value {
+    serde_json::from_str(answer.body()).unwrap()
+}
+
+/// The status, and the code of OpenAI's error object.
+fn refusal(answer: &Response<String>) -> (u16, Value) {
+    (answer.status().as_u16(), parsed(answer)["error"]["code"].clone())
+}
+
+/// What an answer says, be it whole or a stream. A stream has to end in `[DONE]`.
+fn content(answer: &Response<String>) -> String {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    if answer.headers()["content-type"] == "application/json" {
+        return text(&parsed(answer)["choices"][0]["message"]["content"]);
+    }
+    let events: Vec<_> = answer.body().lines().filter_map(|line| line.strip_prefix("data: ")).collect();
+    let (done, chunks) = events.split_last().unwrap();
+    assert_eq!(*done, "[DONE]");
+    let chunks = chunks.iter().map(|chunk| serde_json::from_str::<Value>(chunk).unwrap());
+    chunks.map(|chunk| text(&chunk["choices"][0]["delta"]["content"])).collect()
+}
+
+fn hello(model: &str, stream: bool) -> Value {
+    json!({"model": model, "stream": stream, "messages": [{"role": "user", "content": "Good morning"}]})
+}
+
+/// What a shell would make of `curl URL -H 'NAME: VALUE' … -d 'BODY'`.
+fn pasted(line: &str) -> Request<Full<Bytes>> {
+    let pieces: Vec<&str> = line.split('\'').collect();
+    let url = line.split(' ').find(|word| word.starts_with("http://")).unwrap();
+    let (mut request, mut body) = (Request::get(url), Full::default());
+    for pair in pieces.chunks_exact(2) {
+        let (before, quoted) = (pair[0].trim_end(), pair[1]);
+        match (before.rsplit(' ').next(), quoted.split_once(": ")) {
+            (Some("-H"), Some((name, value))) => request = request.header(name, value),
+            (Some("-d"), _) => (request, body) = (request.method("POST"), quoted.to_owned().into()),
+            _ => panic!("{line}"),
+        }
+    }
+    request.body(body).unwrap()
+}
+
+#[tokio::test]
+async fn without_arguments_the_printed_lines_are_answered() {
+    let mut gateway = Gateway::start(&["--listen", "127.0.0.1:0"]);
+    let mut lines = Vec::new();
+    while !lines.last().is_some_and(|line: &String| line.contains("/v1/models")) {
+        let mut line = String::new();
+        assert!(gateway.stderr.read_line(&mut line).unwrap() > 0, "{lines:?}");
+        lines.push(line);
+    }
+    lines.retain(|line| line.starts_with("curl "));
+    for line in &lines {
+        let answer = send(pasted(line)).await;
+        assert_eq!(answer.status(), 200, "{line}");
+        assert!(answer.headers()["x-request-id"].to_str().unwrap().starts_with("req_"));
+        if line.contains("chat/completions") {
+            assert!(content(&answer).ends_with("Good morning"), "{line}");
+            let is_stream = answer.headers()["content-type"] == "text/event-stream";
+            assert_eq!(is_stream, line.contains(r#""stream":true"#), "{line}");
+        }
+    }
+
+    let models = parsed(&send(gateway.get("/v1/models", "sk-demo")).await);
+    let models: Vec<&str> =
+        models["data"].as_array().unwrap().iter().filter_map(|model| model["id"].as_str()).collect();
+    // HOOK(anthropic): ["gpt-mock", "claude-mock"]
+    assert_eq!(models, ["gpt-mock"]);
+    assert_eq!(lines.len(), 2 * models.len() + 1);
+
+    gateway.signal("-TERM");
+    let (status, out, err) = gateway.ended();
+    assert!(status.success() && out.is_empty() && err.is_empty(), "{status} {out} {err}");
+}
+
+#[tokio::test]
+async fn requests_are_refused_as_openai_does() {
+    let gateway = Gateway::start(&["--listen", "127.0.0.1:0"]);
+    for (request, status, code) in [
+        (gateway.chat("sk-wrong", &hello("gpt-mock", false)), 401, "invalid_api_key"),
+        (gateway.get("/v1/models", "sk-wrong"), 401, "invalid_api_key"),
+        (gateway.chat("sk-demo", &hello("gpt-5", true)), 404, "model_not_found"),
+        (gateway.get("/v1/models/gpt-5", "sk-demo"), 404, "model_not_found"),
+        (gateway.get("/v2", "sk-demo"), 404, "unknown_url"),
+        (gateway.chat("sk-demo", &json!({"model": "gpt-mock"})), 400, "missing_required_parameter"),
+    ] {
+        let what = format!("{request:?}");
+        assert_eq!(refusal(&send(request).await), (status, code.into()), "{what}");
+    }
+    assert_eq!(send(gateway.get("/v1/chat/completions", "sk-demo")).await.status(), 405);
+}
+
+/// A configuration with one real provider.
+fn over(base_url: &str, timeouts: &str) -> String {
+    format!(
+        "listen = \"127.0.0.1:0\"\n[timeouts]\n{timeouts}\n[[providers]]\nname = \"upstream\"\nprotocol = \"openai\"\n\
+         base_url = \"{base_url}/v1\"\napi_key_env = \"GATEWAY_TEST_KEY\"\n[[models]]\nid = \"small\"\nprovider = \"upstream\"\n\
+         upstream = \"gpt-4o-mini\"\n[[keys]]\nid = \"alice\"\nsecret = \"sk-alice\"\n"
+    )
+}
+
+#[tokio::test]
+async fn a_configured_provider_is_asked_with_its_own_key() {
+    let mock = Mock::openai().require_key("sk-planted");
+    let upstream = mock.listen().await.unwrap();
+    let gateway = Gateway::configured("provider", &over(&upstream.base_url(), ""));
+    for stream in [false, true] {
+        let answer = send(gateway.chat("sk-alice", &hello("small", stream))).await;
+        assert!(content(&answer).ends_with("Good morning"), "{answer:?}");
+        assert_eq!(
+            (&answer.headers()["x-served-model"], &answer.headers()["x-served-provider"]),
+            (&"small".parse().unwrap(), &"upstream".parse().unwrap())
+        );
+    }
+    for request in mock.requests() {
+        assert_eq!(request.json()["model"], "gpt-4o-mini");
+        assert_eq!(request.header("x-request-id"), None);
+    }
+
+    let http2 =
+        hyper_util::client::legacy::Client::builder(hyper_util::rt::TokioExecutor::new()).http2_only(true).build_http();
+    let answer = read(http2.request(gateway.chat("sk-alice", &hello("small", true))).await.unwrap()).await;
+    assert_eq!(answer.version(), Version::HTTP_2);
+    assert!(content(&answer).ends_with("Good morning"));
+}
+
+#[tokio::test]
+async fn the_first_byte_has_a_time_limit() {
+    let mock = Mock::openai();
+    mock.answer(Answer::echo().delay_head(Duration::MAX)).answer(Answer::sse(": wait\n\n").stall_after(8));
+    let upstream = mock.listen().await.unwrap();
+    let gateway = Gateway::configured("first-byte", &over(&upstream.base_url(), "first_byte_ms = 300"));
+    for stream in [false, true] {
+        assert_eq!(refusal(&send(gateway.chat("sk-alice", &hello("small", stream))).await), (504, "timeout".into()));
+        mock.wait_for_drop().await;
+    }
+}
+
+#[tokio::test]
+async fn a_stream_in_progress_is_brought_to_its_end() {
+    let mock = Mock::openai();
+    mock.always(Answer::echo().delay_frames(Duration::from_millis(50)));
+    let upstream = mock.listen().await.unwrap();
+    for signal in ["-TERM", "-INT"] {
+        let gateway = Gateway::configured("drain", &over(&upstream.base_url(), ""));
+        let client = Client::new();
+        let response = client.clone().oneshot(gateway.chat("sk-alice", &hello("small", true))).await.unwrap();
+        gateway.signal(signal);
+        assert!(content(&read(response).await).ends_with("Good morning"));
+        let (status, ..) = gateway.ended();
+        assert!(status.success(), "{status}");
+    }
+}
+
+#[test]
+fn bad_files_and_arguments_end_it_at_once() {
+    let unset = over("https://h", "").replace("GATEWAY_TEST_KEY", "GATEWAY_TEST_NO_KEY");
+    let leaky = "[[keys]]\nid = \"a\"\nsecret = \"sk-planted\"\nrate = 1\n";
+    for (name, source, said) in [
+        (
+            "unset",
+            unset.as_str(),
+            "unset.toml:8: providers.api_key_env: the environment variable GATEWAY_TEST_NO_KEY is not set",
+        ),
+        ("unknown", leaky, "unknown.toml:4: keys.rate: unknown field"),
+        ("syntax", "listen = ", "syntax.toml:1: not TOML"),
+    ] {
+        let path = file(name, source);
+        for option in ["--config", "--check"] {
+            let (code, out, err) = run(&[option, path.to_str().unwrap()]);
+            assert!(
+                code == Some(2) && out.is_empty() && err.contains(said) && !err.contains("planted"),
+                "{code:?} {err}"
+            );
+        }
+    }
+    let (code, _, err) = run(&["--config", "/there/is/no/such.toml"]);
+    assert!(code == Some(2) && err.contains("/there/is/no/such.toml: cannot be read"), "{err}");
+    let (code, _, err) = run(&["--prot", "1"]);
+    assert!(code == Some(2) && err.contains("unknown argument \"--prot\""), "{err}");
+}
+
+#[test]
+fn good_files_are_checked_without_serving() {
+    let path = file("good", &over("https://h", ""));
+    assert_eq!(run(&["--check", path.to_str().unwrap()]), (Some(0), String::new(), String::new()));
+    let (code, out, _) = run(&["--help"]);
+    assert!(code == Some(0) && out.contains("--config FILE"), "{out}");
+}
+
+#[test]
+fn a_port_that_is_taken_is_told_with_the_way_out() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let (code, out, err) = run(&["--listen", &taken.local_addr().unwrap().to_string()]);
+    assert!(code == Some(1) && out.is_empty() && err.contains("--listen HOST:PORT chooses another"), "{err}");
+}
