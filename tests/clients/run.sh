@@ -62,20 +62,19 @@ install_node_packages() {
   cp "$here/node/package-lock.json" "$work/node/installed.json"
 }
 
+# Sets $GATEWAY_BIN; cargo itself says where the example went.
 build_gateway() {
-  cd "$root"
-  cargo build --quiet --example gateway >&2
-  cargo build --quiet --example gateway --message-format=json | python3 -c '
-import json, sys
-built = [json.loads(line) for line in sys.stdin]
-print(next(b["executable"] for b in built if b.get("executable") and b["target"]["name"] == "gateway"))'
+  cargo build --manifest-path "$root/Cargo.toml" --example gateway --message-format=json-render-diagnostics \
+    >"$work/build.jsonl"
+  GATEWAY_BIN=$(sed -n 's|.*"executable":"\([^"]*/examples/gateway\)".*|\1|p' "$work/build.jsonl" | tail -n 1)
 }
 
 # start NAME COMMAND…: runs it in the background and sets $url from its line "listening on http://HOST:PORT".
 start() {
   local name=$1 log=$work/$1.log
   shift
-  "$@" </dev/null >"$log" 2>&1 &
+  : >"$log" # now, not when the child gets round to it: the last run's address is in there
+  "$@" </dev/null >>"$log" 2>&1 &
   pids+=($!)
   local _
   for _ in $(seq 200); do
@@ -129,7 +128,7 @@ EOF
   done
 }
 
-# step TITLE COMMAND…: runs it and says how long it took.
+# step TITLE COMMAND…: runs it and says how long it took. Must not be part of a condition: there `set -e` is off.
 step() {
   local title=$1 begin=$SECONDS
   shift
@@ -137,14 +136,18 @@ step() {
   echo "clients: $title, $((SECONDS - begin)) s"
 }
 
+# suite TITLE COMMAND…: the same, but a failure is only noted, so that the next suite runs too.
+suite() {
+  local title=$1 begin=$SECONDS
+  shift
+  "$@" </dev/null || failed=1
+  echo "clients: $title, $((SECONDS - begin)) s"
+}
+
 step "system packages" install_system_packages
 step "openai-python installed" install_python_packages
 step "openai-node installed" install_node_packages
-if [ -z "${GATEWAY_BIN:-}" ]; then
-  begin=$SECONDS
-  GATEWAY_BIN=$(build_gateway)
-  echo "clients: gateway built, $((SECONDS - begin)) s"
-fi
+if [ -z "${GATEWAY_BIN:-}" ]; then step "gateway built" build_gateway; fi
 
 start upstream "$work/venv/bin/python" "$here/upstream"
 export UPSTREAM_URL=$url
@@ -154,9 +157,9 @@ start gateway "$GATEWAY_BIN" --config "$work/gateway.toml"
 export GATEWAY_URL=$url
 
 failed=0
-step "openai-python" "$work/venv/bin/python" -m pytest -q --tb=short -p no:cacheprovider "$here/python" "$@" </dev/null || failed=1
+suite "openai-python" "$work/venv/bin/python" -m pytest -q --tb=short -p no:cacheprovider "$here/python" "$@"
 if [ $# -eq 0 ]; then
-  step "openai-node" node --test --test-reporter=spec "$work/node/openai.test.mjs" </dev/null || failed=1
+  suite "openai-node" node --test --test-reporter=spec "$work/node/openai.test.mjs"
 fi
 if [ $failed != 0 ]; then
   echo "--- the gateway's last words:" >&2
