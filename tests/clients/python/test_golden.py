@@ -1,0 +1,161 @@
+"""The golden exchanges of tests/golden, over real sockets: the scripted upstream replays the provider's answer.
+
+What may differ is what the exchanges' own rules leave free: order of object keys, `created`, a string of text or its
+one block, the spelling of mapped tool ids, chunk boundaries, absent nulls, and details of usage that are zero.
+"""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from fold import fold
+from stack import ALICE, GATEWAY, call, chat
+
+GOLDEN = Path(__file__).resolve().parents[2] / "golden"
+REQUEST = ".request.openai.json"
+EXCHANGES = sorted(path for name in ("openai", "anthropic") for path in (GOLDEN / name).glob(f"*{REQUEST}"))
+
+
+class Exchange:
+    def __init__(self, request):
+        self.dialect = request.parent.name
+        self.base = str(request).removesuffix(REQUEST)
+        self.meta = json.loads(self.read("meta.json"))
+        self.client_sends = request.read_bytes()
+
+    def read(self, part):
+        return Path(f"{self.base}.{part}").read_bytes()
+
+    def has(self, part):
+        return Path(f"{self.base}.{part}").exists()
+
+    def provider_answer(self):
+        stream = self.has("response.provider.sse")
+        body = self.read("response.provider.sse" if stream else "response.provider.json").decode()
+        status = self.meta.get("provider_status", 200)
+        return status, "text/event-stream; charset=utf-8" if stream else "application/json", body
+
+
+def name_of(path):
+    return f"{path.parent.name}/{path.name.removesuffix(REQUEST)}"
+
+
+def test_there_are_golden_exchanges():
+    assert len(EXCHANGES) >= 13
+
+
+@pytest.mark.parametrize("request_file", EXCHANGES, ids=name_of)
+def test_exchange(watch, request_file):
+    exchange = Exchange(request_file)
+    if exchange.meta.get("provider_called", True):
+        watch.upstream.replay(*exchange.provider_answer())
+    try:
+        answer = chat(exchange.client_sends)
+    finally:
+        watch.upstream.stop_replay()
+
+    compare_answer(exchange, answer)
+    received = watch.received()
+    assert bool(received) == exchange.meta.get("provider_called", True)
+    for request in received:
+        compare_request(exchange, request)
+
+
+def test_models_shape():
+    golden = json.loads((GOLDEN / "openai" / "models.response.openai.json").read_bytes())
+    listed = call(GATEWAY, "GET", "/v1/models", headers={"authorization": f"Bearer {ALICE}"}).json()
+    assert listed.keys() == golden.keys()
+    by_id = {model["id"]: model for model in listed["data"]}
+    for model in golden["data"]:
+        assert by_id[model["id"]].keys() >= model.keys()
+
+
+# ---- what the provider received
+
+
+def compare_request(exchange, received):
+    assert received["path"].endswith(exchange.meta.get("provider_path", ""))
+    for name, value in exchange.meta.get("provider_headers", {}).items():
+        assert received["headers"].get(name) == value
+    body, golden = json.loads(received["body"]), json.loads(exchange.read("request.provider.json"))
+    if exchange.dialect == "anthropic":
+        body, golden = same_form(body), same_form(golden)
+    assert body == golden
+
+
+def same_form(request):
+    """Anthropic's equal forms as one: text as a list of blocks, tool ids numbered in order of appearance."""
+    numbers = {}
+
+    def block(value):
+        if value["type"] == "tool_use":
+            return {**value, "id": numbers.setdefault(value["id"], len(numbers))}
+        if value["type"] == "tool_result":
+            return {**value, "tool_use_id": numbers[value["tool_use_id"]], "content": blocks(value.get("content", ""))}
+        return value
+
+    def blocks(content):
+        parts = [{"type": "text", "text": content}] if isinstance(content, str) else content
+        return [block(part) for part in parts if part != {"type": "text", "text": ""}]
+
+    request = dict(request)
+    request["messages"] = [{**turn, "content": blocks(turn["content"])} for turn in request["messages"]]
+    if "system" in request:
+        request["system"] = blocks(request["system"])
+    return request
+
+
+# ---- what the client received
+
+
+def compare_answer(exchange, answer):
+    assert answer.status == exchange.meta.get("openai_status", 200), answer.body
+    if exchange.has("response.openai.sse"):
+        assert answer.headers["content-type"].startswith("text/event-stream")
+        compare_folds(fold(answer.body), fold(exchange.read("response.openai.sse")))
+    else:
+        assert answer.headers["content-type"].startswith("application/json")
+        compare_trees(essence(answer.json()), essence(json.loads(exchange.read("response.openai.json"))))
+
+
+def compare_folds(ours, golden):
+    for folded in (ours, golden):
+        del folded["created"]
+        folded["usage"] = essence(folded["usage"])
+    compare_trees(ours, golden)
+
+
+def compare_trees(ours, golden):
+    """Equal, but for `<generated-N>` in the golden file, which is any non-empty id."""
+    if isinstance(golden, str) and re.fullmatch(r"<generated-\d+>", golden):
+        assert isinstance(ours, str) and ours
+    elif isinstance(golden, dict) and isinstance(ours, dict):
+        assert ours.keys() == golden.keys()
+        for name in golden:
+            compare_trees(ours[name], golden[name])
+    elif isinstance(golden, list) and isinstance(ours, list):
+        assert len(ours) == len(golden)
+        for one, other in zip(ours, golden):
+            compare_trees(one, other)
+    else:
+        assert ours == golden
+
+
+def essence(value):
+    """A value without what an answer may leave out: nulls that say nothing, `created`, details that are zero."""
+    if isinstance(value, list):
+        return [essence(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    kept = {name: essence(item) for name, item in value.items() if name != "created"}
+    for name in ("refusal", "logprobs"):
+        if kept.get(name, 0) is None:
+            del kept[name]
+    for name in ("prompt_tokens_details", "completion_tokens_details"):
+        if name in kept:
+            kept[name] = {detail: count for detail, count in (kept[name] or {}).items() if count}
+            if not kept[name]:
+                del kept[name]
+    return kept
