@@ -137,9 +137,9 @@ fn cases() -> Vec<Case> {
 }
 
 /// The answer for an upstream that sends these frames.
-async fn run(show_usage: bool, frames: Vec<Frame<Bytes>>) -> Answered {
+async fn run(show_usage: bool, frames: Vec<Piece>) -> Answered {
     let upstream = service_fn(move |_: Request<Full<Bytes>>| {
-        let body = StreamBody::new(tokio_stream::iter(frames.clone().into_iter().map(Ok::<_, Infallible>)));
+        let body = StreamBody::new(tokio_stream::iter(frames.clone().into_iter().map(frame)));
         let response = Response::builder().header("content-type", "text/event-stream; charset=utf-8").body(body);
         async { Ok::<_, Infallible>(response.unwrap()) }
     });
@@ -148,8 +148,15 @@ async fn run(show_usage: bool, frames: Vec<Frame<Bytes>>) -> Answered {
     read(response).await
 }
 
-fn data(bytes: &Bytes) -> Frame<Bytes> {
-    Frame::data(bytes.clone())
+/// Data, or trailers.
+type Piece = Option<Bytes>;
+
+fn frame(piece: Piece) -> Result<Frame<Bytes>, Infallible> {
+    Ok(piece.map_or_else(|| Frame::trailers(HeaderMap::new()), Frame::data))
+}
+
+fn data(bytes: &Bytes) -> Piece {
+    Some(bytes.clone())
 }
 
 /// Everything that a client or an outer layer could notice.
@@ -172,8 +179,8 @@ async fn at_any_split(name: &str, show_usage: bool, upstream: &str) -> Answered 
     let singles = || (0..bytes.len()).map(|at| bytes.slice(at..at + 1));
     let answer = run(show_usage, singles().map(|byte| data(&byte)).collect()).await;
     assert_eq!(noticed(&answer), expected, "{name}: one byte at a time");
-    let spaced = singles().flat_map(|byte| [Frame::data(Bytes::new()), data(&byte)]);
-    let trailers = std::iter::once(Frame::trailers(HeaderMap::new()));
+    let spaced = singles().flat_map(|byte| [Some(Bytes::new()), data(&byte)]);
+    let trailers = std::iter::once(None);
     let answer = run(show_usage, spaced.chain(trailers).collect()).await;
     assert_eq!(noticed(&answer), expected, "{name}: with empty frames and trailers");
     whole
@@ -288,13 +295,13 @@ async fn an_event_over_the_cap_is_refused_at_any_split() {
         for frames in [vec![upstream.clone()], upstream.chunks(1 << 20).map(Bytes::copy_from_slice).collect()] {
             let answer = run(false, frames.iter().map(data).collect()).await;
             answer.expect_error(502, "server_error", Some("upstream_response_too_large"), None);
-            let after = std::iter::once(Frame::data(says("Hi").into())).chain(frames.iter().map(data));
+            let after = std::iter::once(Some(says("Hi").into())).chain(frames.iter().map(data));
             let answer = run(false, after.collect()).await;
             check("midway", &answer, &Outcome::Event(says("Hi"), "upstream_response_too_large"), true);
         }
     }
     let stream = says(&"x".repeat(1 << 20)) + &stops(0) + DONE;
-    let frames = stream.as_bytes().chunks(60_000).map(|chunk| Frame::data(Bytes::copy_from_slice(chunk)));
+    let frames = stream.as_bytes().chunks(60_000).map(|chunk| Some(Bytes::copy_from_slice(chunk)));
     assert_eq!(run(false, frames.collect()).await.text(), stream);
 }
 
