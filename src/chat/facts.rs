@@ -14,6 +14,10 @@ pub(crate) struct Facts<'a> {
     pub(crate) choices: Option<usize>,
     /// The last finish reason that is set. Some servers send `""` for none.
     pub(crate) finish: Option<Text<'a>>,
+    /// The choices that are there, one bit for each index.
+    pub(crate) present: u128,
+    /// The choices that have a finish reason, one bit for each index.
+    pub(crate) finished: u128,
     /// The tokens, wherever the server put them.
     pub(crate) usage: Option<Usage>,
     /// How many bytes of text, reasoning and tool arguments there are.
@@ -76,18 +80,26 @@ impl<'a> Facts<'a> {
             if scanner.kind()? != Kind::Object {
                 return scanner.value().map(drop);
             }
+            let (mut index, mut finish) = (0, None);
             scanner.object(|scanner, key| match &text[key] {
                 "delta" | "message" if scanner.kind()? == Kind::Object => self.message(text, scanner),
                 key => {
                     let value = value(text, scanner)?;
-                    if key == "finish_reason" {
-                        self.finish = value.as_text().filter(|reason| !reason.is_empty()).or(self.finish);
+                    match key {
+                        "index" => index = value.as_u64().unwrap_or(0),
+                        "finish_reason" => finish = value.as_text().filter(|reason| !reason.is_empty()),
+                        // Moonshot puts a stream's usage here.
+                        key => self.note_usage(key, value),
                     }
-                    // Moonshot puts a stream's usage here.
-                    self.note_usage(key, value);
                     Ok(())
                 }
-            })
+            })?;
+            // `n` is at most 128.
+            let bit = u32::try_from(index).ok().and_then(|index| 1_u128.checked_shl(index)).unwrap_or(0);
+            self.present |= bit;
+            self.finished |= if finish.is_some() { bit } else { 0 };
+            self.finish = finish.or(self.finish);
+            Ok(())
         })?;
         self.choices = Some(choices);
         Ok(())
@@ -145,7 +157,14 @@ mod tests {
     fn an_empty_finish_reason_is_none() {
         let facts = Facts::read(br#"{"choices":[{"finish_reason":""},{"finish_reason":null}]}"#).unwrap();
         assert!(facts.finish.is_none());
-        assert_eq!(facts.choices, Some(2));
+        assert_eq!((facts.choices, facts.present, facts.finished), (Some(2), 1, 0));
+    }
+
+    #[test]
+    fn each_choice_finishes_by_itself() {
+        let chunk = br#"{"choices":[{"finish_reason":"stop","index":2},{"index":127},{"index":128},{"index":-1}]}"#;
+        let facts = Facts::read(chunk).unwrap();
+        assert_eq!((facts.present, facts.finished), (1 << 127 | 1 << 2 | 1, 1 << 2));
     }
 
     #[test]

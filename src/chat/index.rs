@@ -165,7 +165,7 @@ fn read_message(text: &str, scanner: &mut Scanner<'_>, at: usize) -> Result<Chec
     let mut seen = [false; 2];
     scanner.object(|scanner, key| {
         let kind = scanner.kind()?;
-        let (slot, name, shape) = match &text[key] {
+        let (slot, name, shape) = match &*Text::escaped(&text[key]).to_str() {
             "role" => (0, "role", STRING),
             "content" => (1, "content", STRING_OR_ARRAY),
             _ => return scanner.value().map(drop),

@@ -149,6 +149,7 @@ impl Scanner {
             let before = self.held.len();
             self.held.extend_from_slice(chunk);
             let Some(end) = self.search.find(&self.held) else { return self.check_held() };
+            self.check(end)?;
             let mut block = std::mem::take(&mut self.held);
             start = end - before;
             each(self.block(&block[..end], start))?;
@@ -162,6 +163,7 @@ impl Scanner {
                 self.held.extend_from_slice(rest);
                 return self.check_held();
             };
+            self.check(end)?;
             start += end;
             each(self.block(&rest[..end], start))?;
         }
@@ -174,7 +176,11 @@ impl Scanner {
     }
 
     fn check_held<E: From<EventTooLong>>(&self) -> Result<(), E> {
-        if self.held.len() > self.max_event { Err(EventTooLong.into()) } else { Ok(()) }
+        self.check(self.held.len())
+    }
+
+    fn check<E: From<EventTooLong>>(&self, length: usize) -> Result<(), E> {
+        if length > self.max_event { Err(EventTooLong.into()) } else { Ok(()) }
     }
 
     fn block<'a>(&mut self, raw: &'a [u8], end: usize) -> Block<'a> {
@@ -277,6 +283,18 @@ mod tests {
         let mut scanner = Scanner::new(16);
         let fed: Result<(), EventTooLong> = scanner.feed(b"data: 0123456789abcdef", |_| Ok(()));
         assert_eq!(fed, Err(EventTooLong));
+    }
+
+    #[test]
+    fn the_limit_is_the_same_for_every_cut() {
+        for (event, fits) in [(&b"data: 01234567\n\n"[..], true), (b"data: 012345678\n\n", false)] {
+            for cut in 0..=event.len() {
+                let mut scanner = Scanner::new(16);
+                let mut feed = |chunk: &[u8]| -> Result<(), EventTooLong> { scanner.feed(chunk, |_| Ok(())) };
+                let fed = feed(&event[..cut]).and_then(|()| feed(&event[cut..]));
+                assert_eq!(fed.is_ok(), fits, "cut at {cut}");
+            }
+        }
     }
 
     proptest::proptest! {

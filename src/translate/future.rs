@@ -148,12 +148,14 @@ where
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Success<D, B>, ApiError>> {
-        if self.is_compressed() {
+        let is_compressed = self.is_compressed();
+        if is_compressed && !matches!(self.body, ReadingBody::Error { .. }) {
             return Poll::Ready(Err(ApiError::upstream_error("The upstream provider compressed its answer unasked.")));
         }
         match &mut self.body {
             ReadingBody::Error { status, body, decoder } => {
-                let body = ready!(body.poll(cx)).unwrap_or_default();
+                // A status says enough where its words cannot be read.
+                let body = if is_compressed { Bytes::new() } else { ready!(body.poll(cx)).unwrap_or_default() };
                 let error = if status.is_redirection() {
                     ApiError::upstream_error("The upstream provider answered with a redirect, which is not followed.")
                 } else {

@@ -29,7 +29,11 @@ struct Progress {
     /// The last event that was nothing but a piece of text.
     template: Template,
     started: bool,
-    finished: bool,
+    /// Whether the provider has named its model.
+    named: bool,
+    /// The choices that have begun, one bit for each, and those of them that have a finish reason.
+    begun: u128,
+    finished: u128,
     done: bool,
 }
 
@@ -63,9 +67,12 @@ impl Progress {
         sink: &mut impl Sink,
     ) -> Result<Verdict, ApiError> {
         let Some(data) = block.data() else { return Ok(Verdict::Show) };
+        // The standard calls it no event, but the SDKs want JSON in it.
+        if data.trim_ascii().is_empty() {
+            return Ok(Verdict::Hide);
+        }
         if data.starts_with(b"[DONE]") {
-            self.started = true;
-            return Ok(Verdict::Done);
+            return if self.started { Ok(Verdict::Done) } else { Err(garbage()) };
         }
         if let Some(text) = self.template.recognise(&data) {
             sink.observe(Seen::Text(text.len()));
@@ -78,16 +85,17 @@ impl Progress {
         if let Some(text) = facts.only_text().and_then(Text::source) {
             self.template.learn(&data, text);
         }
-        if !self.started
-            && let Some(model) = facts.model
-        {
+        // Azure's first event has an empty one.
+        if let Some(model) = facts.model.filter(|model| !self.named && !model.is_empty()) {
+            self.named = true;
             sink.observe(Seen::Model(model));
         }
         if facts.text_bytes > 0 {
             sink.observe(Seen::Text(facts.text_bytes));
         }
+        self.begun |= facts.present;
+        self.finished |= facts.finished;
         if let Some(reason) = facts.finish {
-            self.finished = true;
             sink.observe(Seen::Finish(reason));
         }
         if let Some(usage) = facts.usage {
@@ -99,6 +107,11 @@ impl Progress {
         }
         self.started = true;
         Ok(Verdict::Show)
+    }
+
+    /// Whether nothing is missing, `[DONE]` apart.
+    fn is_finished(&self) -> bool {
+        self.done || (self.finished != 0 && self.finished == self.begun)
     }
 }
 
@@ -145,6 +158,9 @@ impl Decode for OpenAiDecoder {
             if verdict == Verdict::Hide {
                 run.skip(block.end, sink);
             } else if !progress.started {
+                if preamble.len() + block.raw.len() > sse::MAX_EVENT {
+                    return Err(EventTooLong.into());
+                }
                 preamble.extend_from_slice(block.raw);
                 run.skip(block.end, sink);
             } else {
@@ -167,13 +183,14 @@ impl Decode for OpenAiDecoder {
         let Self { show_usage, scrub, scanner, progress, .. } = self;
         let last = scanner.finish(|block| {
             let verdict = progress.judge(&block, *show_usage, scrub, sink)?;
+            progress.done = verdict == Verdict::Done;
             if verdict == Verdict::Show && block.data().is_some() {
                 sink.forward([block.raw.trim_ascii_end(), b"\n\n"].concat().into());
             }
             Ok::<(), ApiError>(())
         });
         last.transpose()?;
-        if !progress.finished && !progress.done {
+        if !progress.is_finished() {
             return Err(ApiError::upstream_error("The upstream provider's answer broke off."));
         }
         sink.forward(Bytes::from_static(sse::DONE));
