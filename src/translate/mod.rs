@@ -1,5 +1,7 @@
 //! Provider translation.
 
+#[allow(dead_code, reason = "joined with the response side when merging")]
+pub mod anthropic;
 mod base_url;
 mod body;
 mod dialect;
@@ -10,6 +12,7 @@ mod scrub;
 mod service;
 mod settings;
 
+pub use anthropic::Anthropic;
 pub use base_url::{BaseUrl, InvalidConfig, secret_header};
 pub use body::AnswerBody;
 pub use dialect::{Decode, Dialect, Dropped, Upstream};
