@@ -27,6 +27,7 @@ mod schema;
 mod thinking;
 mod tools;
 mod turns;
+mod writer;
 
 #[cfg(test)]
 mod tests;
