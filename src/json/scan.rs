@@ -173,7 +173,8 @@ impl<'a> Scanner<'a> {
         Ok(key)
     }
 
-    /// Walks the object whose `{` is next. `member` gets the span of each key (without its quotes) and must consume the value.
+    /// Walks the object whose `{` is next. `member` gets the span of each key (without its quotes) and must consume the
+    /// value.
     pub(crate) fn object<E: From<Fault>>(
         &mut self,
         mut member: impl FnMut(&mut Self, Range<usize>) -> Result<(), E>,
@@ -337,8 +338,8 @@ impl<'a> Scanner<'a> {
 
 /// How many bytes from the start are neither a quote, a backslash nor a control character.
 ///
-/// Looks at words of eight bytes, four of them without a branch. (The same loop over single bytes, left to the compiler's
-/// vectoriser, took seven times as long.)
+/// Looks at words of eight bytes, four of them without a branch. (The same loop over single bytes, left to the
+/// compiler's vectoriser, took seven times as long.)
 pub(super) fn plain_prefix(text: &[u8]) -> usize {
     let special = |byte: u8| byte == b'"' || byte == b'\\' || byte < 0x20;
     let mut at = 0;
@@ -358,11 +359,11 @@ pub(super) fn plain_prefix(text: &[u8]) -> usize {
     at + text[at..].iter().position(|&byte| special(byte)).unwrap_or(text.len() - at)
 }
 
-/// The highest bit of the first quote, backslash or control character among eight bytes, and perhaps of later ones; 0 if
-/// there is none.
+/// The highest bit of the first quote, backslash or control character among eight bytes, and perhaps of later ones; 0
+/// if there is none.
 ///
-/// A byte that is below a limit (or that became zero by XOR) borrows when the limit is subtracted, which sets its highest
-/// bit. The borrow may disturb the bytes after it, never those before.
+/// A byte that is below a limit (or that became zero by XOR) borrows when the limit is subtracted, which sets its
+/// highest bit. The borrow may disturb the bytes after it, never those before.
 fn special_bits(word: [u8; 8]) -> u64 {
     const ONES: u64 = u64::MAX / 255;
     let word = u64::from_le_bytes(word);

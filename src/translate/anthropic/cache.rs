@@ -42,8 +42,8 @@ impl Marks {
         self.written.is_empty()
     }
 
-    /// Writes a mark as the last field of a block. What is kept longer must stand before what is kept shorter, so one hour
-    /// after five minutes becomes five minutes.
+    /// Writes a mark as the last field of a block. What is kept longer must stand before what is kept shorter, so one
+    /// hour after five minutes becomes five minutes.
     pub(super) fn write(&mut self, out: &mut Vec<u8>, mark: Mark) {
         let start = out.len();
         out.extend_from_slice(br#","cache_control":{"type":"ephemeral""#);

@@ -2,7 +2,8 @@
 
 use std::ops::RangeFrom;
 
-/// What a model takes. The host overrides it with [`Anthropic::model_capabilities`](super::Anthropic::model_capabilities).
+/// What a model takes. The host overrides it with
+/// [`Anthropic::model_capabilities`](super::Anthropic::model_capabilities).
 ///
 /// ```
 /// use tower_completions::translate::anthropic::{Capabilities, Thinking};
@@ -76,8 +77,9 @@ enum Families {
     AllBut(&'static [&'static str]),
 }
 
-/// The versions, from [LiteLLM's capability map](https://github.com/BerriAI/litellm/blob/main/model_prices_and_context_window_backup.json)
-/// (1.109.1), Anthropic's model overview and migration guides, and the probes in experientiallabs/experiential#658 and #804.
+/// The versions, from [LiteLLM's capability
+/// map](https://github.com/BerriAI/litellm/blob/main/model_prices_and_context_window_backup.json) (1.109.1),
+/// Anthropic's model overview and migration guides, and the probes in experientiallabs/experiential#658 and #804.
 const RULES: &[Rule] = &[
     // Claude 3.5: the first with 8192 tokens of output.
     Rule { since: (3, 5).., families: Families::All, change: |c| c.max_output = Some(8192) },

@@ -1,4 +1,5 @@
-//! Which values of a field are OpenAI's default, and so no reason to refuse or report anything. Ranges are checked on the way.
+//! Which values of a field are OpenAI's default, and so no reason to refuse or report anything. Ranges are checked on
+//! the way.
 
 use super::check;
 use crate::error::ApiError;

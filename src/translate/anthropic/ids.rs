@@ -11,8 +11,8 @@ const FOREIGN_SUFFIX: &str = "__thought__";
 
 /// Gives every tool call of a conversation an id of its own that matches `^[a-zA-Z0-9_-]+$`.
 ///
-/// An id that is fine stays as it is. Clients may use one id again in a later turn, and two may become the same one when
-/// their characters are replaced; the second is then numbered. What an id becomes depends on nothing but the calls
+/// An id that is fine stays as it is. Clients may use one id again in a later turn, and two may become the same one
+/// when their characters are replaced; the second is then numbered. What an id becomes depends on nothing but the calls
 /// before it, so that the next turn of a conversation begins with the same bytes.
 #[derive(Default)]
 pub(super) struct Ids<'a> {

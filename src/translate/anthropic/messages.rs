@@ -2,6 +2,7 @@
 //!
 //! What becomes of a message depends on the messages before it and on those up to the next assistant message, never on
 //! later ones. So turn n of a conversation is a prefix of turn n+1, byte for byte, as the providers' caches need it.
+//! (All but the marks themselves, of which only the last four are kept: Anthropic does not count them as text.)
 
 use super::body::Body;
 use super::capabilities::Capabilities;

@@ -1,10 +1,10 @@
 //! Anthropic's [Messages API](https://docs.anthropic.com/en/api/messages), and servers that imitate it.
 //!
-//! The two protocols differ in almost everything, so a request is written anew, in one pass from the client's text into one
-//! buffer: strings, schemas and numbers are copied as they stand. What becomes of each field stands in one table at the head
-//! of `request.rs`: it is *mapped*; *adjusted* or *left out* and reported in `x-dropped-params`, where the answer means the
-//! same without it; *refused* with a 400 that names it; or, if OpenAI does not define it (`container`, `mcp_servers`),
-//! *forwarded* as it is.
+//! The two protocols differ in almost everything, so a request is written anew, in one pass from the client's text into
+//! one buffer: strings, schemas and numbers are copied as they stand. What becomes of each field stands in one table at
+//! the head of `request.rs`: it is *mapped*; *adjusted* or *left out* and reported in `x-dropped-params`, where the
+//! answer means the same without it; *refused* with a 400 that names it; or, if OpenAI does not define it (`container`,
+//! `mcp_servers`), *forwarded* as it is.
 //!
 //! What a model takes is data, by its name: see [`Capabilities`].
 
@@ -155,8 +155,8 @@ impl Anthropic {
         Self { json_object, ..self }
     }
 
-    /// Whether Anthropic caches prompts by itself in which the client marks nothing (`cache_control` on the whole request),
-    /// as OpenAI does without being asked. A write to the cache costs more than plain input, so this is off.
+    /// Whether Anthropic caches prompts by itself in which the client marks nothing (`cache_control` on the whole
+    /// request), as OpenAI does without being asked. A write to the cache costs more than plain input, so this is off.
     #[must_use]
     pub fn automatic_caching(self, automatic_caching: bool) -> Self {
         Self { automatic_caching, ..self }

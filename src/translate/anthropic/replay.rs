@@ -1,14 +1,16 @@
 //! Thinking that comes back: only what Anthropic signed, and exactly as it was.
 //!
 //! Clients keep it in one of three places: `reasoning_details`, as this library and OpenRouter send it; LiteLLM's
-//! `thinking_blocks`; and agentgateway's `reasoning_signature` beside `reasoning_content`. The first one that holds anything
-//! signed counts, and the others are copies of it. What is not signed, or signed by another provider, is never sent.
+//! `thinking_blocks`; and agentgateway's `reasoning_signature` beside `reasoning_content`. The first one that holds
+//! anything signed counts, and the others are copies of it. What is not signed, or signed by another provider, is never
+//! sent.
 
 use super::body::Body;
 use super::turns::Turns;
 use crate::json::{Raw, Text};
 
-/// The format of Anthropic's signatures in `reasoning_details`. Where a signed text names none, OpenRouter means this one.
+/// The format of Anthropic's signatures in `reasoning_details`. Where a signed text names none, OpenRouter means this
+/// one.
 const FORMAT: &str = "anthropic-claude-v1";
 
 /// The fields of an assistant message that may carry thinking.
@@ -51,8 +53,8 @@ impl<'a> Carriers<'a> {
         any
     }
 
-    /// `reasoning_details`. Clients that only append the deltas of a stream send one block back in many entries, of which the last
-    /// one has the signature.
+    /// `reasoning_details`. Clients that only append the deltas of a stream send one block back in many entries, of
+    /// which the last one has the signature.
     fn details(&self, each: &mut impl FnMut(Block<'_, 'a>)) {
         let mut texts = Vec::new();
         let mut index = None;

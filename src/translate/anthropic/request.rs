@@ -169,8 +169,8 @@ impl Anthropic {
         Ok(Encoded { body: body.finish(), dropped, primed })
     }
 
-    /// The mark for Anthropic's automatic caching: the client's own, or one for every request without marks if the host wants it
-    /// and the client has not chosen to mark explicitly.
+    /// The mark for Anthropic's automatic caching: the client's own, or one for every request without marks if the host
+    /// wants it and the client has not chosen to mark explicitly.
     fn automatic_cache<'a>(&self, chat: &'a ChatRequest, body: &Body) -> Option<&'a str> {
         if let Some(own) = chat.set("cache_control") {
             return Some(own.text());

@@ -52,7 +52,8 @@ enum Keyword {
 }
 
 impl Keyword {
-    /// The list is that of LiteLLM's `filter_anthropic_output_schema`; the rewriting of `oneOf` is that of Anthropic's SDK.
+    /// The list is that of LiteLLM's `filter_anthropic_output_schema`; the rewriting of `oneOf` is that of Anthropic's
+    /// SDK.
     fn of(key: &str) -> Self {
         match key {
             "items" | "anyOf" | "allOf" => Self::Schema,

@@ -79,8 +79,9 @@ impl Plan {
         }
     }
 
-    /// With a budget, a model that goes on after tool results must find its signed thinking in the last turn. A client that has not kept
-    /// it would get a 400 at every step of a tool loop, so the model does not think there, and that is reported.
+    /// With a budget, a model that goes on after tool results must find its signed thinking in the last turn. A client
+    /// that has not kept it would get a 400 at every step of a tool loop, so the model does not think there, and that
+    /// is reported.
     pub(super) fn resume(self, resumes_unsigned: bool, dropped: &mut Dropped) -> Self {
         match self {
             Self::Budget(_) if resumes_unsigned => {

@@ -173,8 +173,8 @@ fn write_head(body: &mut Body, name: Text<'_>, description: Option<Text<'_>>) {
     body.put(r#","input_schema":"#);
 }
 
-/// Writes the schema, and `strict` if it can be enforced as it stands. To leave out keywords would change the tool's contract
-/// more than to leave out `strict` does. Whether it was kept.
+/// Writes the schema, and `strict` if it can be enforced as it stands. To leave out keywords would change the tool's
+/// contract more than to leave out `strict` does. Whether it was kept.
 fn write_function(body: &mut Body, parameters: Option<Raw<'_>>, strict: bool) -> bool {
     let is_kept =
         strict && parameters.is_some_and(|schema| Grammar::of(schema).is_ok_and(|grammar| grammar.is_exact()));

@@ -197,7 +197,8 @@ fn write_result(body: &mut Body, id: &str, message: &Message<'_>) -> Result<(), 
     Ok(())
 }
 
-/// The arguments of a function as the object that they must be. Models write nothing at all, or `null`, for no arguments.
+/// The arguments of a function as the object that they must be. Models write nothing at all, or `null`, for no
+/// arguments.
 fn object(arguments: &str) -> Option<&str> {
     let text = arguments.trim_matches([' ', '\t', '\r', '\n']);
     match text {

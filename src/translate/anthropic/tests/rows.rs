@@ -1,5 +1,5 @@
-//! The rows in `tests/golden/anthropic/rows`: each sends a request of one message with some fields changed, and says what
-//! of Anthropic's request is different then, what is reported, or which error it is.
+//! The rows in `tests/golden/anthropic/rows`: each sends a request of one message with some fields changed, and says
+//! what of Anthropic's request is different then, what is reported, or which error it is.
 
 use super::*;
 
