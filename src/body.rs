@@ -5,6 +5,7 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
+use http_body_util::Empty;
 use pin_project_lite::pin_project;
 
 pin_project! {
@@ -37,6 +38,16 @@ impl<B> ResponseBody<B> {
     pub fn full(bytes: impl Into<Bytes>) -> Self {
         let bytes = bytes.into();
         Self { kind: Kind::Full { bytes: (!bytes.is_empty()).then_some(bytes) } }
+    }
+}
+
+impl ResponseBody<Empty<Bytes>> {
+    /// The same body where the inner one would have another type: there is nothing in an inner body that is always empty.
+    pub(crate) fn without_inner<B>(self) -> ResponseBody<B> {
+        match self.kind {
+            Kind::Inner { .. } => ResponseBody::full(Bytes::new()),
+            Kind::Full { bytes } => ResponseBody { kind: Kind::Full { bytes } },
+        }
     }
 }
 

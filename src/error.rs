@@ -284,6 +284,33 @@ impl ApiError {
         )
     }
 
+    /// 502 `upstream_billing`: the provider does not serve *our* account for a reason of money.
+    pub fn upstream_billing() -> Self {
+        let message = "The upstream provider refused to bill the gateway's account.";
+        Self::server_error(StatusCode::BAD_GATEWAY, "upstream_billing", message)
+    }
+
+    /// 502 `upstream_quota`: *our* quota at the provider is used up. No SDK should retry that.
+    pub fn upstream_quota() -> Self {
+        let message = "The gateway's quota at the upstream provider is used up.";
+        Self::server_error(StatusCode::BAD_GATEWAY, "upstream_quota", message)
+            .with_header(HeaderName::from_static("x-should-retry"), HeaderValue::from_static("false"))
+    }
+
+    /// 429 `rate_limit_exceeded` by the provider. Its own text may name our account, so it is not repeated.
+    pub fn upstream_rate_limited() -> Self {
+        let message = "The upstream provider's rate limit was reached; try again later.";
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "rate_limit_error", message).with_code("rate_limit_exceeded")
+    }
+
+    /// 404 `model_not_found` by the provider: a mistake in our configuration.
+    pub fn upstream_model_not_found() -> Self {
+        let message = "The upstream provider does not know this model.";
+        Self::new(StatusCode::NOT_FOUND, "invalid_request_error", message)
+            .with_param("model")
+            .with_code("model_not_found")
+    }
+
     /// 502 `upstream_unreachable`: no connection to the provider could be made.
     pub fn upstream_unreachable() -> Self {
         Self::server_error(
@@ -320,21 +347,18 @@ impl ApiError {
     /// What a boxed error from below means to the client.
     ///
     /// An `ApiError` anywhere in the chain of sources is taken as it is; tower's `Elapsed` is a 504, its `Overloaded` a
-    /// 503, an I/O error of the kind "timed out" a 504, and one that says that nobody listens `upstream_unreachable`. Anything
-    /// else is `upstream_error`. The text of the error itself never reaches the client: it may hold addresses or credentials.
+    /// 503, an I/O error of the kind "timed out" a 504, and one that says that nobody listens `upstream_unreachable`, like
+    /// every other failure to connect. Anything else is `upstream_error`. The text of the error itself never reaches the
+    /// client: it may hold addresses or credentials.
     pub fn from_box(error: BoxError) -> Self {
         let error = match error.downcast::<Self>() {
             Ok(error) => return *error,
             Err(error) => error,
         };
-        let mut source: Option<&(dyn Error + 'static)> = Some(&*error);
-        while let Some(error) = source {
-            if let Some(error) = Self::recognise(error) {
-                return error;
-            }
-            source = error.source();
-        }
-        Self::upstream_error("The upstream provider's connection failed.")
+        chain(&*error)
+            .find_map(Self::recognise)
+            .or_else(|| chain(&*error).any(is_connect).then(Self::upstream_unreachable))
+            .unwrap_or_else(|| Self::upstream_error("The upstream provider's connection failed."))
     }
 
     fn recognise(error: &(dyn Error + 'static)) -> Option<Self> {
@@ -358,6 +382,21 @@ impl ApiError {
             _ => None,
         }
     }
+}
+
+/// An error and what caused it, outermost first.
+pub(crate) fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |&error| error.source())
+}
+
+#[cfg(feature = "client")]
+fn is_connect(error: &(dyn Error + 'static)) -> bool {
+    error.downcast_ref::<hyper_util::client::legacy::Error>().is_some_and(|error| error.is_connect())
+}
+
+#[cfg(not(feature = "client"))]
+fn is_connect(_: &(dyn Error + 'static)) -> bool {
+    false
 }
 
 impl fmt::Debug for ApiError {

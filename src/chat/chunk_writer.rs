@@ -67,6 +67,10 @@ impl ChunkWriter {
     }
 
     fn open(&mut self) {
+        if self.opening.is_empty() {
+            // A decoder that never said `start`: better a made-up id than a chunk without a head.
+            self.start(Text::plain(""), Text::plain(""));
+        }
         if self.out.capacity() - self.out.len() < self.opening.len() {
             self.out.reserve(4 * self.opening.len());
         }
@@ -228,5 +232,150 @@ impl Sink for ChunkWriter {
             self.usage_chunk();
             self.out.extend_from_slice(sse::DONE);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEAD: &str = r#"data: {"id":"msg_1","object":"chat.completion.chunk","created":7,"model":"m","choices":[{"index":0,"delta":"#;
+
+    fn told(show_usage: bool, tell: impl FnOnce(&mut ChunkWriter)) -> String {
+        let mut writer = ChunkWriter::new(AnswerHead::new(7, || "chatcmpl-1".to_owned()), UsageCell::new(), show_usage);
+        tell(&mut writer);
+        let mut out = Vec::new();
+        while let Some(frame) = writer.take() {
+            out.extend_from_slice(&frame);
+        }
+        assert!(writer.is_empty());
+        String::from_utf8(out).unwrap()
+    }
+
+    /// The deltas of chunks that differ in nothing else.
+    fn deltas(tell: impl FnOnce(&mut ChunkWriter)) -> Vec<String> {
+        let out = told(false, |writer| {
+            writer.start("msg_1".into(), "m".into());
+            tell(writer);
+        });
+        let delta = |event: &str| {
+            let delta = event.strip_prefix(HEAD).unwrap();
+            delta.strip_suffix(r#","finish_reason":null,"logprobs":null}]}"#).unwrap().to_owned()
+        };
+        out.split_terminator("\n\n").skip(1).map(delta).collect()
+    }
+
+    #[test]
+    fn an_answer_from_its_first_chunk_to_the_end() {
+        let first = r#"{"role":"assistant","content":"","refusal":null}"#;
+        let out = told(false, |writer| {
+            writer.start("msg_1".into(), "m".into());
+            writer.start("again".into(), "no".into());
+            writer.text("hi".into());
+            writer.text("".into());
+            writer.usage(Usage { input: 3, ..Usage::default() });
+            writer.finish(FinishReason::Stop, None);
+            writer.finish(FinishReason::Length, None);
+            writer.end();
+            writer.end();
+        });
+        let middle = r#","finish_reason":null,"logprobs":null}]}"#;
+        let last = r#"{},"finish_reason":"stop","logprobs":null}]}"#;
+        assert_eq!(
+            out,
+            format!(
+                "{HEAD}{first}{middle}\n\n{HEAD}{{\"content\":\"hi\"}}{middle}\n\n{HEAD}{last}\n\ndata: [DONE]\n\n"
+            )
+        );
+    }
+
+    #[test]
+    fn usage_is_shown_to_a_client_that_asked() {
+        let out = told(true, |writer| {
+            writer.start("msg_1".into(), "m".into());
+            writer.usage(Usage { input: 1, ..Usage::default() });
+            writer.usage(Usage { input: 3, cache_read: 2, output: 4, reasoning: 1, ..Usage::default() });
+            writer.finish(FinishReason::Length, Some("pause_turn".into()));
+            writer.end();
+        });
+        let events: Vec<&str> = out.split_terminator("\n\n").collect();
+        assert!(events[0].ends_with(r#""finish_reason":null,"logprobs":null}],"usage":null}"#));
+        assert!(events[1].ends_with(
+            r#"{},"finish_reason":"length","native_finish_reason":"pause_turn","logprobs":null}],"usage":null}"#
+        ));
+        assert_eq!(
+            events[2],
+            r#"data: {"id":"msg_1","object":"chat.completion.chunk","created":7,"model":"m","choices":[],"usage":{"prompt_tokens":5,"completion_tokens":5,"total_tokens":10,"prompt_tokens_details":{"cached_tokens":2,"cache_write_tokens":0},"completion_tokens_details":{"reasoning_tokens":1}}}"#
+        );
+        assert_eq!(events[3..], ["data: [DONE]"]);
+        let unknown = told(true, |writer| {
+            writer.finish(FinishReason::Stop, None);
+            writer.end();
+        });
+        assert!(!unknown.contains("prompt_tokens"), "figures that nobody reported are not invented");
+    }
+
+    #[test]
+    fn every_verb_has_its_delta() {
+        let piece = |piece| Reasoning { index: 2, format: "f-v1", piece };
+        let told = deltas(|writer| {
+            writer.text(Text::plain("a\"\n\u{2028}"));
+            writer.refusal("no".into());
+            writer.reasoning(piece(ReasoningPiece::Text("hm".into())));
+            writer.reasoning(piece(ReasoningPiece::Text("".into())));
+            writer.reasoning(piece(ReasoningPiece::Signature("s".into())));
+            writer.reasoning(piece(ReasoningPiece::Encrypted("e".into())));
+            writer.tool_args("lost".into());
+            writer.tool_start("c1".into(), "f".into(), ToolKind::Function);
+            writer.tool_args("{}".into());
+            writer.tool_args("".into());
+            writer.tool_start("c2".into(), "g".into(), ToolKind::Custom);
+            writer.tool_args("x".into());
+            writer.citation(Citation { url: "u".into(), title: "t".into(), start: 1, end: 2 });
+        });
+        let expected = [
+            "{\"content\":\"a\\\"\\n\u{2028}\"}",
+            r#"{"refusal":"no"}"#,
+            r#"{"reasoning_content":"hm","reasoning_details":[{"type":"reasoning.text","text":"hm","format":"f-v1","index":2}]}"#,
+            r#"{"reasoning_details":[{"type":"reasoning.text","signature":"s","format":"f-v1","index":2}]}"#,
+            r#"{"reasoning_details":[{"type":"reasoning.encrypted","data":"e","format":"f-v1","index":2}]}"#,
+            r#"{"tool_calls":[{"index":0,"id":"c1","type":"function","function":{"name":"f","arguments":""}}]}"#,
+            r#"{"tool_calls":[{"index":0,"function":{"arguments":"{}"}}]}"#,
+            r#"{"tool_calls":[{"index":1,"id":"c2","type":"custom","custom":{"name":"g","input":""}}]}"#,
+            r#"{"tool_calls":[{"index":1,"custom":{"input":"x"}}]}"#,
+            r#"{"annotations":[{"type":"url_citation","url_citation":{"start_index":1,"end_index":2,"title":"t","url":"u"}}]}"#,
+        ];
+        assert_eq!(told, expected);
+    }
+
+    #[test]
+    fn a_decoder_that_says_no_start_gets_one() {
+        let out = told(false, |writer| writer.text("hi".into()));
+        assert!(out.starts_with(r#"data: {"id":"chatcmpl-1","object":"chat.completion.chunk","#));
+        assert_eq!(out.matches("\"role\"").count(), 1);
+    }
+
+    #[test]
+    fn what_is_forwarded_stays_in_its_place() {
+        let out = told(true, |writer| {
+            writer.forward(Bytes::from_static(b"data: 1\n\n"));
+            writer.end();
+        });
+        assert_eq!(out, "data: 1\n\n");
+    }
+
+    #[test]
+    fn the_cell_sees_what_the_client_gets() {
+        let cell = UsageCell::new();
+        let mut writer = ChunkWriter::new(AnswerHead::new(7, || "chatcmpl-1".to_owned()), cell.clone(), false);
+        writer.start("msg_1".into(), "m".into());
+        writer.text("é".into());
+        writer.usage(Usage { output: 1, ..Usage::default() });
+        assert!(!cell.observed().complete);
+        writer.finish(FinishReason::Stop, None);
+        writer.end();
+        let seen = cell.observed();
+        assert_eq!((seen.model.as_deref(), seen.finish_reason.as_deref()), (Some("m"), Some("stop")));
+        assert_eq!((seen.text_bytes, seen.complete, seen.usage.map(|usage| usage.output)), (2, true, Some(1)));
     }
 }

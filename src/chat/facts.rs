@@ -1,7 +1,5 @@
 //! What an OpenAI-shaped answer says that others need to know, found in one pass that also checks that it is JSON.
 
-use std::ops::Range;
-
 use crate::json::{Fault, FaultKind, Kind, Raw, Scanner, Text};
 use crate::usage::Usage;
 
@@ -20,6 +18,8 @@ pub(crate) struct Facts<'a> {
     pub(crate) usage: Option<Usage>,
     /// How many bytes of text, reasoning and tool arguments there are.
     pub(crate) text_bytes: usize,
+    /// The last string that was counted.
+    pub(crate) text: Option<Text<'a>>,
 }
 
 impl<'a> Facts<'a> {
@@ -38,23 +38,35 @@ impl<'a> Facts<'a> {
         }
         scanner.object(|scanner, key| match &text[key] {
             "choices" if scanner.kind()? == Kind::Array => facts.choices(text, scanner),
-            "error" => Ok(facts.error = some(text, scanner.value()?)),
-            "model" => Ok(facts.model = Raw::checked(&text[scanner.value()?]).as_text()),
-            "usage" => Ok(facts.usage(text, scanner.value()?)),
             // Groq puts a stream's usage here.
             "x_groq" if scanner.kind()? == Kind::Object => scanner.object(|scanner, key| {
-                let value = scanner.value()?;
-                Ok(if &text[key] == "usage" {
-                    facts.usage(text, value)
-                })
+                let value = value(text, scanner)?;
+                facts.note_usage(&text[key], value);
+                Ok(())
             }),
-            _ => scanner.value().map(drop),
+            key => {
+                let value = value(text, scanner)?;
+                match key {
+                    "error" => facts.error = Some(value).filter(|error| !error.is_null() && error.text() != "false"),
+                    "model" => facts.model = value.as_text(),
+                    key => facts.note_usage(key, value),
+                }
+                Ok(())
+            }
         })?;
         scanner.end().map(|()| facts)
     }
 
-    fn usage(&mut self, text: &'a str, value: Range<usize>) {
-        self.usage = Usage::from_openai(Raw::checked(&text[value])).or(self.usage);
+    /// Whether it is nothing but the next piece of text, as most events of a stream are.
+    pub(crate) fn only_text(&self) -> Option<Text<'a>> {
+        let plain = self.error.is_none() && self.usage.is_none() && self.finish.is_none();
+        self.text.filter(|text| plain && text.len() == self.text_bytes)
+    }
+
+    fn note_usage(&mut self, key: &str, value: Raw<'a>) {
+        if key == "usage" {
+            self.usage = Usage::from_openai(value).or(self.usage);
+        }
     }
 
     fn choices(&mut self, text: &'a str, scanner: &mut Scanner<'a>) -> Result<(), Fault> {
@@ -66,14 +78,15 @@ impl<'a> Facts<'a> {
             }
             scanner.object(|scanner, key| match &text[key] {
                 "delta" | "message" if scanner.kind()? == Kind::Object => self.message(text, scanner),
-                "finish_reason" => {
-                    let reason = Raw::checked(&text[scanner.value()?]).as_text();
-                    self.finish = reason.filter(|reason| !reason.is_empty()).or(self.finish);
+                key => {
+                    let value = value(text, scanner)?;
+                    if key == "finish_reason" {
+                        self.finish = value.as_text().filter(|reason| !reason.is_empty()).or(self.finish);
+                    }
+                    // Moonshot puts a stream's usage here.
+                    self.note_usage(key, value);
                     Ok(())
                 }
-                // Moonshot puts a stream's usage here.
-                "usage" => Ok(self.usage(text, scanner.value()?)),
-                _ => scanner.value().map(drop),
             })
         })?;
         self.choices = Some(choices);
@@ -99,14 +112,16 @@ impl<'a> Facts<'a> {
     }
 
     fn count(&mut self, text: &'a str, scanner: &mut Scanner<'a>) -> Result<(), Fault> {
-        let value = Raw::checked(&text[scanner.value()?]);
-        self.text_bytes += value.as_text().map_or(0, Text::len);
+        if let Some(counted) = value(text, scanner)?.as_text().filter(|counted| !counted.is_empty()) {
+            self.text_bytes += counted.len();
+            self.text = Some(counted);
+        }
         Ok(())
     }
 }
 
-fn some(text: &str, value: Range<usize>) -> Option<Raw<'_>> {
-    Some(Raw::checked(&text[value])).filter(|value| !value.is_null() && value.text() != "false")
+fn value<'a>(text: &'a str, scanner: &mut Scanner<'a>) -> Result<Raw<'a>, Fault> {
+    scanner.value().map(|span| Raw::checked(&text[span]))
 }
 
 #[cfg(test)]

@@ -1,5 +1,4 @@
 use std::convert::Infallible;
-use std::error::Error;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -8,7 +7,7 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::request::Parts;
-use http::{Request, Response};
+use http::{Request, Response, StatusCode};
 use http_body::Body;
 use http_body_util::LengthLimitError;
 use pin_project_lite::pin_project;
@@ -19,7 +18,7 @@ use super::body::ChatBody;
 use super::request::ChatRequest;
 use crate::body::ResponseBody;
 use crate::collect::{Collect, CollectError};
-use crate::error::{ApiError, BoxError};
+use crate::error::{ApiError, BoxError, chain};
 
 pin_project! {
     /// Reads the request, then waits for the answer of the inner service.
@@ -70,22 +69,15 @@ fn chat_request(mut parts: Parts, bytes: Bytes) -> Result<Request<ChatRequest>, 
 
 fn unreadable(error: CollectError, max_body: u64) -> ApiError {
     let CollectError::Body(error) = error else { return ApiError::request_too_large(max_body) };
-    let mut source: Option<&(dyn Error + 'static)> = Some(&*error);
-    while let Some(error) = source {
-        if let Some(error) = error.downcast_ref::<ApiError>() {
-            return error.clone();
-        }
-        if error.is::<LengthLimitError>() {
-            return ApiError::new(
-                http::StatusCode::PAYLOAD_TOO_LARGE,
-                "invalid_request_error",
-                "The request body is larger than this server accepts.",
-            )
-            .with_code("request_too_large");
-        }
-        source = error.source();
-    }
-    ApiError::invalid_request("The request body could not be read to its end.")
+    let too_large = || {
+        let message = "The request body is larger than this server accepts.";
+        ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "invalid_request_error", message).with_code("request_too_large")
+    };
+    let known = chain(&*error).find_map(|error| match error.downcast_ref::<ApiError>() {
+        None if error.is::<LengthLimitError>() => Some(too_large()),
+        error => error.cloned(),
+    });
+    known.unwrap_or_else(|| ApiError::invalid_request("The request body could not be read to its end."))
 }
 
 impl<S, B, ResB> Future for ResponseFuture<S, B>

@@ -144,6 +144,7 @@ impl MessageWriter {
         if let Some(answer) = self.forwarded.take() {
             return Some(answer);
         }
+        self.start(Text::plain(""), Text::plain(""));
         self.details.close();
         self.tool_calls.close();
         let out = &mut self.out;
@@ -267,5 +268,95 @@ impl Sink for MessageWriter {
     fn end(&mut self) {
         self.ended = true;
         self.cell.record(|seen| seen.complete = true);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(tell: impl FnOnce(&mut MessageWriter)) -> Option<String> {
+        let mut writer = MessageWriter::new(AnswerHead::new(7, || "chatcmpl-1".to_owned()), UsageCell::new());
+        tell(&mut writer);
+        writer.take().map(|bytes| String::from_utf8(bytes.to_vec()).unwrap())
+    }
+
+    const HEAD: &str = r#"{"id":"msg_1","object":"chat.completion","created":7,"model":"m","choices":[{"index":0,"message":{"role":"assistant","#;
+
+    #[test]
+    fn a_plain_answer_has_no_more_than_it_needs() {
+        let out = told(|writer| {
+            writer.start("msg_1".into(), "m".into());
+            writer.text("a".into());
+            writer.text("\"b".into());
+            writer.finish(FinishReason::Stop, None);
+            writer.end();
+        });
+        let rest = r#""content":"a\"b","refusal":null},"finish_reason":"stop","logprobs":null}]}"#;
+        assert_eq!(out.unwrap(), format!("{HEAD}{rest}"));
+    }
+
+    #[test]
+    fn an_answer_with_everything() {
+        let piece = |index, piece| Reasoning { index, format: "f-v1", piece };
+        let out = told(|writer| {
+            writer.start("msg_1".into(), "m".into());
+            writer.reasoning(piece(0, ReasoningPiece::Text("h".into())));
+            writer.reasoning(piece(0, ReasoningPiece::Text("m".into())));
+            writer.reasoning(piece(0, ReasoningPiece::Signature("s".into())));
+            writer.reasoning(piece(1, ReasoningPiece::Encrypted("e".into())));
+            writer.reasoning(piece(2, ReasoningPiece::Text(".".into())));
+            writer.tool_args("lost".into());
+            writer.tool_start("c1".into(), "f".into(), ToolKind::Function);
+            writer.tool_args("{".into());
+            writer.tool_args("}".into());
+            writer.tool_start("c2".into(), "g".into(), ToolKind::Custom);
+            writer.tool_args("\"".into());
+            writer.refusal("no".into());
+            writer.citation(Citation { url: "u".into(), title: "t".into(), start: 1, end: 2 });
+            writer.usage(Usage { input: 3, ..Usage::default() });
+            writer.finish(FinishReason::ContentFilter, Some("refusal".into()));
+            writer.end();
+        });
+        let rest = concat!(
+            r#""content":null,"refusal":"no","reasoning_content":"hm.","reasoning_details":["#,
+            r#"{"type":"reasoning.text","text":"hm","signature":"s","format":"f-v1","index":0},"#,
+            r#"{"type":"reasoning.encrypted","data":"e","format":"f-v1","index":1},"#,
+            r#"{"type":"reasoning.text","text":".","format":"f-v1","index":2}],"tool_calls":["#,
+            r#"{"id":"c1","type":"function","function":{"name":"f","arguments":"{}"}},"#,
+            r#"{"id":"c2","type":"custom","custom":{"name":"g","input":"\""}}],"annotations":["#,
+            r#"{"type":"url_citation","url_citation":{"start_index":1,"end_index":2,"title":"t","url":"u"}}]},"#,
+            r#""finish_reason":"content_filter","native_finish_reason":"refusal","logprobs":null}],"usage":"#,
+            r#"{"prompt_tokens":3,"completion_tokens":0,"total_tokens":3,"prompt_tokens_details":"#,
+            r#"{"cached_tokens":0,"cache_write_tokens":0},"completion_tokens_details":{"reasoning_tokens":0}}}"#,
+        );
+        assert_eq!(out.unwrap(), format!("{HEAD}{rest}"));
+    }
+
+    #[test]
+    fn an_answer_that_did_not_end_is_none() {
+        let out = told(|writer| {
+            writer.start("msg_1".into(), "m".into());
+            writer.text("half".into());
+        });
+        assert_eq!(out, None);
+    }
+
+    #[test]
+    fn what_is_forwarded_is_the_answer() {
+        let out = told(|writer| {
+            writer.forward(Bytes::from_static(b"{}"));
+            writer.end();
+        });
+        assert_eq!(out.unwrap(), "{}");
+    }
+
+    #[test]
+    fn a_decoder_that_says_no_start_gets_one() {
+        let out = told(|writer| {
+            writer.text("hi".into());
+            writer.end();
+        });
+        assert!(out.unwrap().starts_with(r#"{"id":"chatcmpl-1","object":"chat.completion","created":7,"#));
     }
 }

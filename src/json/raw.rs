@@ -64,7 +64,7 @@ impl<'a> Raw<'a> {
         }
         self.0.parse().ok().or_else(|| {
             let number: f64 = self.0.parse().ok()?;
-            let whole = number >= 0.0 && number < 9_007_199_254_740_992.0 && number.fract() == 0.0;
+            let whole = (0.0..9_007_199_254_740_992.0).contains(&number) && number.fract() == 0.0;
             whole.then_some(number as u64)
         })
     }

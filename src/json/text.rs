@@ -11,18 +11,40 @@ use bytes::BufMut;
 #[derive(Clone, Copy)]
 pub struct Text<'a> {
     body: &'a str,
-    escaped: bool,
+    form: Form,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// As a person would read it.
+    Plain,
+    /// As it stands between the quotes, with escapes.
+    Escaped,
+    /// As it stands between the quotes, without any escape: also as a person would read it.
+    Either,
 }
 
 impl<'a> Text<'a> {
     /// A plain string.
-    pub fn plain(text: &'a str) -> Self {
-        Self { body: text, escaped: false }
+    pub const fn plain(text: &'a str) -> Self {
+        Self { body: text, form: Form::Plain }
     }
 
     /// The inside of a JSON string that has been checked.
     pub(crate) fn escaped(body: &'a str) -> Self {
-        Self { body, escaped: memchr::memchr(b'\\', body.as_bytes()).is_some() }
+        let has_escapes = memchr::memchr(b'\\', body.as_bytes()).is_some();
+        Self { body, form: if has_escapes { Form::Escaped } else { Form::Either } }
+    }
+
+    /// The inside of a JSON string that has been checked, and has no escapes.
+    pub(crate) fn plain_json(body: &'a str) -> Self {
+        // Without escapes the two forms are the same text, and this one needs no escaping to be written.
+        Self { body, form: Form::Either }
+    }
+
+    /// The string as it stands in its JSON document, if it comes from one.
+    pub(crate) fn source(self) -> Option<&'a str> {
+        (self.form != Form::Plain).then_some(self.body)
     }
 
     /// Whether there is no character in it.
@@ -30,36 +52,63 @@ impl<'a> Text<'a> {
         self.body.is_empty()
     }
 
+    fn has_escapes(self) -> bool {
+        self.form == Form::Escaped
+    }
+
+    /// The inside of a JSON string, if there are escapes in it.
+    pub(crate) fn as_escaped(self) -> Option<&'a str> {
+        self.has_escapes().then_some(self.body)
+    }
+
     /// The number of bytes of the plain string in UTF-8.
     pub fn len(self) -> usize {
-        if self.escaped { unescaped_len(self.body) } else { self.body.len() }
+        if !self.has_escapes() {
+            return self.body.len();
+        }
+        let bytes = |piece| match piece {
+            Piece::Plain(text) => text.len(),
+            Piece::Escape(character) => character.len_utf8(),
+        };
+        Pieces(self.body).map(bytes).sum()
+    }
+
+    /// The number of characters (Unicode scalar values) of the plain string.
+    pub fn char_count(self) -> usize {
+        if !self.has_escapes() {
+            return self.body.chars().count();
+        }
+        let characters = |piece| match piece {
+            Piece::Plain(text) => text.chars().count(),
+            Piece::Escape(_) => 1,
+        };
+        Pieces(self.body).map(characters).sum()
     }
 
     /// Whether there is nothing but white space in it.
     pub fn is_blank(self) -> bool {
         match self.body.trim_start().chars().next() {
             None => true,
-            Some('\\') if self.escaped => self.to_str().chars().all(char::is_whitespace),
+            Some('\\') if self.has_escapes() => self.to_str().chars().all(char::is_whitespace),
             Some(_) => false,
         }
     }
 
     /// Whether the plain string equals this one.
     pub fn eq_str(self, other: &str) -> bool {
-        if self.escaped { self.to_str() == other } else { self.body == other }
+        if self.has_escapes() { self.to_str() == other } else { self.body == other }
     }
 
     /// The plain string. A lone surrogate reads as U+FFFD.
     pub fn to_str(self) -> Cow<'a, str> {
-        if self.escaped { Cow::Owned(unescape(self.body)) } else { Cow::Borrowed(self.body) }
+        if self.has_escapes() { Cow::Owned(unescape(self.body)) } else { Cow::Borrowed(self.body) }
     }
 
     /// Appends the text as it belongs between the quotes of a JSON string.
     pub fn write_escaped(self, out: &mut impl BufMut) {
-        if self.escaped {
-            out.put_slice(self.body.as_bytes());
-        } else {
-            super::write::write_escaped(out, self.body);
+        match self.form {
+            Form::Plain => super::write::write_escaped(out, self.body),
+            Form::Escaped | Form::Either => out.put_slice(self.body.as_bytes()),
         }
     }
 
@@ -85,35 +134,48 @@ impl std::fmt::Debug for Text<'_> {
 
 fn unescape(body: &str) -> String {
     let mut out = String::with_capacity(body.len());
-    let mut rest = body;
-    while let Some(at) = memchr::memchr(b'\\', rest.as_bytes()) {
-        out.push_str(&rest[..at]);
-        let escape = rest.as_bytes().get(at + 1).copied().unwrap_or(b'\\');
-        rest = rest.get(at + 2..).unwrap_or_default();
-        match escape {
-            b'b' => out.push('\u{8}'),
-            b'f' => out.push('\u{c}'),
-            b'n' => out.push('\n'),
-            b'r' => out.push('\r'),
-            b't' => out.push('\t'),
-            b'u' => out.push(unicode(&mut rest)),
-            other => out.push(char::from(other)),
+    for piece in Pieces(body) {
+        match piece {
+            Piece::Plain(text) => out.push_str(text),
+            Piece::Escape(character) => out.push(character),
         }
     }
-    out.push_str(rest);
     out
 }
 
-/// The length of [`unescape`]'s result, without making it.
-fn unescaped_len(body: &str) -> usize {
-    let mut len = 0;
-    let mut rest = body;
-    while let Some(at) = memchr::memchr(b'\\', rest.as_bytes()) {
-        let is_unicode = rest.as_bytes().get(at + 1) == Some(&b'u');
-        rest = rest.get(at + 2..).unwrap_or_default();
-        len += at + if is_unicode { unicode(&mut rest).len_utf8() } else { 1 };
+/// A part of a JSON string.
+enum Piece<'a> {
+    Plain(&'a str),
+    Escape(char),
+}
+
+/// The parts of the inside of a JSON string.
+struct Pieces<'a>(&'a str);
+
+impl<'a> Iterator for Pieces<'a> {
+    type Item = Piece<'a>;
+
+    fn next(&mut self) -> Option<Piece<'a>> {
+        if self.0.is_empty() {
+            return None;
+        }
+        let (plain, rest) = self.0.split_at(memchr::memchr(b'\\', self.0.as_bytes()).unwrap_or(self.0.len()));
+        if !plain.is_empty() {
+            self.0 = rest;
+            return Some(Piece::Plain(plain));
+        }
+        let escape = rest.as_bytes().get(1).copied().unwrap_or(b'\\');
+        self.0 = rest.get(2..).unwrap_or_default();
+        Some(Piece::Escape(match escape {
+            b'b' => '\u{8}',
+            b'f' => '\u{c}',
+            b'n' => '\n',
+            b'r' => '\r',
+            b't' => '\t',
+            b'u' => unicode(&mut self.0),
+            other => char::from(other),
+        }))
     }
-    len + rest.len()
 }
 
 /// The character of a `\u` escape whose `\u` has been read, with the second half of a surrogate pair.
@@ -141,6 +203,7 @@ mod tests {
             let theirs: String = serde_json::from_str(&format!("\"{body}\"")).unwrap();
             assert_eq!(Text::escaped(body).to_str(), theirs);
             assert_eq!(Text::escaped(body).len(), theirs.len());
+            assert_eq!(Text::escaped(body).char_count(), theirs.chars().count());
             assert!(Text::escaped(body).eq_str(&theirs));
         }
     }

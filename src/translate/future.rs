@@ -67,6 +67,7 @@ struct Reading<D, B> {
     body: ReadingBody<D, B>,
 }
 
+#[allow(clippy::large_enum_variant, reason = "one of these lives in each future, whatever its variant")]
 enum ReadingBody<D, B> {
     Error {
         status: StatusCode,

@@ -1,6 +1,5 @@
 //! Provider translation.
 
-#[allow(dead_code, reason = "joined with the response side when merging")]
 pub mod anthropic;
 mod base_url;
 mod body;
@@ -12,7 +11,7 @@ mod scrub;
 mod service;
 mod settings;
 
-pub use anthropic::Anthropic;
+pub use anthropic::{Anthropic, AnthropicDecoder};
 pub use base_url::{BaseUrl, InvalidConfig, secret_header};
 pub use body::AnswerBody;
 pub use dialect::{Decode, Dialect, Dropped, Upstream};

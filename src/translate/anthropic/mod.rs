@@ -23,6 +23,7 @@ mod parts;
 mod primed;
 mod replay;
 mod request;
+mod response;
 mod schema;
 mod thinking;
 mod tools;
@@ -38,10 +39,11 @@ use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 pub use capabilities::{Capabilities, Effort, Sampling, Thinking};
-pub(crate) use primed::Primed;
+pub use response::AnthropicDecoder;
 
+use self::primed::Primed;
 use super::base_url::{BaseUrl, InvalidConfig, secret_header};
-use super::dialect::Upstream;
+use super::dialect::{Dialect, Upstream};
 use super::scrub::Scrub;
 use crate::chat::ChatRequest;
 use crate::error::ApiError;
@@ -197,7 +199,7 @@ impl Anthropic {
     }
 
     /// The request, and what the reader of its answer must know.
-    pub(crate) fn encode_request(&self, chat: &ChatRequest) -> Result<(Upstream, Primed), ApiError> {
+    fn encode_request(&self, chat: &ChatRequest) -> Result<(Upstream, Primed), ApiError> {
         let encoded = self.write(chat, &self.capabilities(chat.model()))?;
         let upstream = Upstream {
             uri: self.base.join("/v1/messages"),
@@ -206,6 +208,16 @@ impl Anthropic {
             dropped: encoded.dropped,
         };
         Ok((upstream, encoded.primed))
+    }
+}
+
+impl Dialect for Anthropic {
+    const NAME: &'static str = "anthropic";
+    type Decoder = AnthropicDecoder;
+
+    fn encode(&self, chat: &ChatRequest) -> Result<(Upstream, AnthropicDecoder), ApiError> {
+        let (upstream, primed) = self.encode_request(chat)?;
+        Ok((upstream, AnthropicDecoder::new(primed, self.scrub.clone())))
     }
 }
 

@@ -125,7 +125,7 @@ fn sequence(value: Raw<'_>, path: impl Fn() -> String) -> Result<Text<'_>, ApiEr
 pub(super) fn user(body: &mut Body, chat: &ChatRequest) {
     let Some(id) = chat.set("safety_identifier").or_else(|| chat.set("user")).and_then(Raw::as_text) else { return };
     let text = id.to_str();
-    if text.is_empty() || text.chars().count() > MAX_USER || is_personal(&text) {
+    if text.is_empty() || id.char_count() > MAX_USER || is_personal(&text) {
         return;
     }
     body.field("metadata").put(r#"{"user_id":"#);

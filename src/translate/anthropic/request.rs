@@ -165,7 +165,7 @@ impl Anthropic {
                 body.forward(name, value);
             }
         }
-        let primed = Primed { streaming: chat.stream(), custom_tools: tools.custom(), structured_tool: format.tool() };
+        let primed = Primed { custom_tools: tools.custom(), structured_tool: format.tool() };
         Ok(Encoded { body: body.finish(), dropped, primed })
     }
 

@@ -8,6 +8,7 @@ use crate::chat::facts::Facts;
 use crate::chat::sse::{self, Block, EventTooLong, Scanner};
 use crate::chat::{Seen, Sink};
 use crate::error::ApiError;
+use crate::json::{Template, Text};
 use crate::translate::dialect::Decode;
 use crate::translate::scrub::Scrub;
 
@@ -25,6 +26,8 @@ pub struct OpenAiDecoder {
 
 #[derive(Debug, Default)]
 struct Progress {
+    /// The last event that was nothing but a piece of text.
+    template: Template,
     started: bool,
     finished: bool,
     done: bool,
@@ -64,9 +67,16 @@ impl Progress {
             self.started = true;
             return Ok(Verdict::Done);
         }
+        if let Some(text) = self.template.recognise(&data) {
+            sink.observe(Seen::Text(text.len()));
+            return Ok(Verdict::Show);
+        }
         let facts = Facts::read(&data).map_err(|_| garbage())?;
         if let Some(error) = facts.error {
             return Err(error::from_event(error, scrub));
+        }
+        if let Some(text) = facts.only_text().and_then(Text::source) {
+            self.template.learn(&data, text);
         }
         if !self.started
             && let Some(model) = facts.model
@@ -176,7 +186,7 @@ impl Decode for OpenAiDecoder {
         if let Some(error) = facts.error {
             return Err(error::from_event(error, &self.scrub));
         }
-        if !facts.choices.is_some_and(|choices| choices > 0) {
+        if facts.choices.unwrap_or(0) == 0 {
             return Err(garbage());
         }
         if let Some(usage) = facts.usage {

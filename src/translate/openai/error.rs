@@ -15,18 +15,8 @@ pub(super) fn from_status(status: StatusCode, body: &[u8], scrub: &Scrub) -> Api
     let error = Raw::parse(text).ok().and_then(|body| body.get("error"));
     match status.as_u16() {
         401 | 403 => ApiError::upstream_auth(),
-        402 => ApiError::server_error(
-            StatusCode::BAD_GATEWAY,
-            "upstream_billing",
-            "The upstream provider refused to bill the gateway's account.",
-        ),
-        404 => ApiError::new(
-            StatusCode::NOT_FOUND,
-            "invalid_request_error",
-            "The upstream provider does not know this model.",
-        )
-        .with_param("model")
-        .with_code("model_not_found"),
+        402 => ApiError::upstream_billing(),
+        404 => ApiError::upstream_model_not_found(),
         408 | 504 => ApiError::timeout(),
         422 => clients_own(StatusCode::BAD_REQUEST, error, scrub),
         429 => rate_limited(error),
@@ -88,18 +78,10 @@ fn clients_own(status: StatusCode, error: Option<Raw<'_>>, scrub: &Scrub) -> Api
 fn rate_limited(error: Option<Raw<'_>>) -> ApiError {
     let is = |word: &str| ["type", "code"].iter().any(|name| field(error, name).is_some_and(|text| text.eq_str(word)));
     if is("insufficient_quota") || is("credit_balance_exhausted") {
-        return ApiError::server_error(
-            StatusCode::BAD_GATEWAY,
-            "upstream_quota",
-            "The gateway's quota at the upstream provider is used up.",
-        );
+        ApiError::upstream_quota()
+    } else {
+        ApiError::upstream_rate_limited()
     }
-    ApiError::new(
-        StatusCode::TOO_MANY_REQUESTS,
-        "rate_limit_error",
-        "The upstream provider's rate limit has been reached.",
-    )
-    .with_code("rate_limit_exceeded")
 }
 
 #[cfg(test)]

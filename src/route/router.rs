@@ -1,0 +1,170 @@
+use std::collections::HashMap;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Request, Response};
+use http_body::Body;
+use pin_project_lite::pin_project;
+use tower::util::Oneshot;
+use tower_service::Service;
+
+use super::model::{BoxBody, BoxService, Model};
+use super::models::Models;
+use crate::auth::Principal;
+use crate::body::ResponseBody;
+use crate::chat::ChatRequest;
+use crate::error::{ApiError, BoxError};
+use crate::usage::Served;
+
+/// Finds the service that answers a model.
+///
+/// A model that does not exist, and one that the [`Principal`]'s filter does not allow, both answer 404
+/// `model_not_found`: what a key may not use looks like what is not there. Without a principal every model is allowed.
+///
+/// Always ready: the services of its models are waited for one request at a time. Cheap to clone.
+#[derive(Clone, Default)]
+pub struct ModelRouter {
+    models: Arc<Registry>,
+}
+
+/// The models, in the order in which they were given.
+#[derive(Default)]
+pub(super) struct Registry {
+    pub(super) models: Vec<Model>,
+    by_id: HashMap<Arc<str>, usize>,
+}
+
+impl Registry {
+    /// The model of this id, if the caller may know of it.
+    pub(super) fn find(&self, id: &str, caller: &Extensions) -> Option<&Model> {
+        self.by_id.get(id).map(|&at| &self.models[at]).filter(|model| is_allowed(model, caller))
+    }
+
+    /// The models that the caller may know of.
+    pub(super) fn list(&self, caller: &Extensions) -> impl Iterator<Item = &Model> {
+        self.models.iter().filter(|model| is_allowed(model, caller))
+    }
+}
+
+fn is_allowed(model: &Model, caller: &Extensions) -> bool {
+    caller.get::<Principal>().is_none_or(|principal| principal.models.allows(model.id()))
+}
+
+impl FromIterator<Model> for ModelRouter {
+    fn from_iter<I: IntoIterator<Item = Model>>(models: I) -> Self {
+        let mut registry = Registry::default();
+        for model in models {
+            match registry.by_id.get(model.id()) {
+                Some(&at) => registry.models[at] = model,
+                None => {
+                    registry.by_id.insert(model.id().clone(), registry.models.len());
+                    registry.models.push(model);
+                }
+            }
+        }
+        Self { models: Arc::new(registry) }
+    }
+}
+
+impl ModelRouter {
+    /// A router for these models. Of two with the same id the later one counts.
+    pub fn new(models: impl IntoIterator<Item = Model>) -> Self {
+        models.into_iter().collect()
+    }
+
+    /// The service for `GET /v1/models` and `GET /v1/models/{id}`.
+    pub fn models(&self) -> Models {
+        Models::new(self.models.clone())
+    }
+}
+
+impl fmt::Debug for ModelRouter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(&self.models.models).finish()
+    }
+}
+
+impl Service<Request<ChatRequest>> for ModelRouter {
+    type Response = Response<ResponseBody<BoxBody>>;
+    type Error = BoxError;
+    type Future = ResponseFuture;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<ChatRequest>) -> ResponseFuture {
+        let Some(model) = self.models.find(request.body().model(), request.extensions()) else {
+            return ResponseFuture::not_found(request.body().model());
+        };
+        let id = model.id().clone();
+        ResponseFuture::calling(id, model.service(), request.map(|chat| model.prepare(chat)))
+    }
+}
+
+pin_project! {
+    /// The answer of the service that [`ModelRouter`] found.
+    pub struct ResponseFuture {
+        #[pin]
+        call: Option<Oneshot<BoxService, Request<ChatRequest>>>,
+        model: Arc<str>,
+    }
+}
+
+impl ResponseFuture {
+    fn not_found(model: &str) -> Self {
+        Self { call: None, model: model.into() }
+    }
+
+    fn calling(model: Arc<str>, service: BoxService, request: Request<ChatRequest>) -> Self {
+        Self { call: Some(Oneshot::new(service, request)), model }
+    }
+}
+
+impl Future for ResponseFuture {
+    type Output = Result<Response<ResponseBody<BoxBody>>, BoxError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let Some(call) = this.call.as_pin_mut() else {
+            return Poll::Ready(Ok(ApiError::model_not_found(this.model).into_response()));
+        };
+        let mut response = ready!(call.poll(cx))?.map(ResponseBody::inner);
+        name_server(&mut response, this.model);
+        Poll::Ready(Ok(response))
+    }
+}
+
+impl fmt::Debug for ResponseFuture {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResponseFuture").field("model", &self.model).finish_non_exhaustive()
+    }
+}
+
+/// Says who served: in the extension for the layers outside, in headers for the client.
+fn name_server(response: &mut Response<impl Body<Data = Bytes>>, model: &Arc<str>) {
+    let served = match response.extensions_mut().get_mut::<Served>() {
+        Some(served) => {
+            served.model = model.clone();
+            served.clone()
+        }
+        None => {
+            let served = Served::new("in-process", model.clone());
+            response.extensions_mut().insert(served.clone());
+            served
+        }
+    };
+    let headers = response.headers_mut();
+    set(headers, HeaderName::from_static("x-served-model"), &served.model);
+    set(headers, HeaderName::from_static("x-served-provider"), &served.provider);
+}
+
+fn set(headers: &mut HeaderMap, name: HeaderName, value: &str) {
+    if let Ok(value) = HeaderValue::from_str(value) {
+        headers.insert(name, value);
+    }
+}

@@ -1,0 +1,22 @@
+//! Anthropic's answers, told in verbs.
+//!
+//! A stream and a whole message take the same way: a message is what its own stream would be if each block came in one
+//! piece. So [`answer`] holds all that maps, [`event`] and [`message`] only read, and [`decoder`] feeds them.
+
+mod answer;
+mod block;
+mod calls;
+mod citation;
+mod decoder;
+mod error;
+mod event;
+mod half;
+mod held;
+mod message;
+mod stop;
+#[cfg(test)]
+mod tests;
+mod unreadable;
+mod usage;
+
+pub use decoder::AnthropicDecoder;

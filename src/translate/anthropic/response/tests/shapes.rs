@@ -1,0 +1,132 @@
+//! Answers of the wrong shape, and where each kind of ending leads.
+
+use super::fold::fold;
+use super::{streamed, whole};
+use crate::error::ApiError;
+
+fn code(error: Option<ApiError>) -> (u16, String) {
+    let error = error.unwrap();
+    (error.status().as_u16(), error.code().unwrap_or_default().to_owned())
+}
+
+const START: &str = r#"data: {"type":"message_start","message":{"id":"m","model":"c"}}"#;
+
+#[test]
+fn what_cannot_be_read_is_a_502_and_is_never_shown() {
+    for body in [
+        "",
+        "<html>10.0.0.1</html>",
+        "null",
+        "[]",
+        "{}",
+        "\"10.0.0.1\"",
+        r#"{"content":"10.0.0.1"}"#,
+        r#"{"content":[7]}"#,
+        r#"{"content":[{"type":"text","text":7}]}"#,
+        r#"{"content":[{"type":"tool_use","input":{}}]}"#,
+        r#"{"content":[],"stop_reason":7}"#,
+        r#"{"choices":[{"message":{"content":"10.0.0.1"}}]}"#,
+    ] {
+        let error = whole(body).unwrap_err();
+        assert!(!error.message().contains("10.0.0.1"));
+        assert_eq!(code(Some(error)), (502, "upstream_error".to_owned()), "{body}");
+    }
+    for event in [
+        "{",
+        "null",
+        "[]",
+        "7",
+        "{}",
+        "10.0.0.1",
+        r#"{"type":7}"#,
+        r#"{"type":"content_block_delta","index":0,"delta":"x"}"#,
+        r#"{"type":"content_block_delta","index":"0","delta":{"type":"text_delta","text":"x"}}"#,
+        r#"{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":7}}"#,
+        r#"{"type":"content_block_start","index":0,"content_block":7}"#,
+        r#"{"type":"message_start","message":7}"#,
+        r#"{"type":"message_delta","delta":{"stop_reason":7}}"#,
+        "{\"type\":\"ping\"} x",
+    ] {
+        let (out, error) = streamed([format!("{START}\n\ndata: {event}\n\n").as_bytes()], false);
+        assert_eq!(code(error), (502, "upstream_error".to_owned()), "{event}");
+        assert!(!out.contains("10.0.0.1") && !out.contains("[DONE]") && !out.contains("\"stop\""));
+    }
+    let (_, error) = streamed([&b"data: \"\xff\"\n\n"[..]], false);
+    assert_eq!(code(error), (502, "upstream_error".to_owned()));
+    let (_, error) = streamed([&b"<html>no stream</html>"[..]], false);
+    assert_eq!(code(error), (502, "upstream_error".to_owned()));
+    let (_, error) = streamed([&b"data: {\"type\":\"message_stop\"}\n\n"[..]], false);
+    assert_eq!(code(error), (502, "upstream_error".to_owned()));
+}
+
+#[test]
+fn an_error_in_a_200_has_the_status_of_its_type() {
+    let body = r#"{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}"#;
+    assert_eq!(code(whole(body).err()), (503, "server_is_overloaded".to_owned()));
+    let (out, error) = streamed([format!("event: error\ndata: {body}\n\n").as_bytes()], false);
+    assert_eq!(code(error), (503, "server_is_overloaded".to_owned()));
+    assert!(out.starts_with("data: {\"error\":"));
+    let bare = r#"{"error":{"type":"rate_limit_error","message":"x"}}"#;
+    assert_eq!(code(whole(bare).err()).0, 429);
+    assert_eq!(code(streamed([format!("data: {bare}\n\n").as_bytes()], false).1).0, 429);
+}
+
+#[test]
+fn an_endless_event_is_too_large() {
+    let (_, error) = streamed(std::iter::repeat_n(&[b'x'; 1 << 20][..], 9), false);
+    assert_eq!(code(error), (502, "upstream_response_too_large".to_owned()));
+}
+
+#[test]
+fn what_is_kept_back_has_a_limit() {
+    let begin = |index: u32, name: &str| {
+        let block = format!(r#"{{"type":"tool_use","id":"c{index}","name":"{name}","input":{{}}}}"#);
+        format!("data: {{\"type\":\"content_block_start\",\"index\":{index},\"content_block\":{block}}}\n\n")
+    };
+    let open: String = (0..2_000).map(|index| begin(index, "f")).collect();
+    assert_eq!(code(streamed([open.as_bytes()], false).1), (502, "upstream_error".to_owned()));
+    let delta = format!(
+        "data: {{\"type\":\"content_block_delta\",\"index\":0,\"delta\":{{\"type\":\"input_json_delta\",\"partial_json\":\"{}\"}}}}\n\n",
+        "x".repeat(1 << 20)
+    );
+    let start = begin(0, "patch");
+    let pieces = std::iter::once(start.as_bytes()).chain(std::iter::repeat_n(delta.as_bytes(), 40));
+    assert_eq!(code(streamed(pieces, false).1), (502, "upstream_response_too_large".to_owned()));
+}
+
+#[test]
+fn emulated_tools_are_taken_back_in_whole_answers_too() {
+    let answer = |name: &str, input: &str| {
+        let block = format!(r#"{{"type":"tool_use","id":"c","name":"{name}","input":{input}}}"#);
+        let body = format!(r#"{{"id":"m","model":"c","content":[{block}],"stop_reason":"tool_use"}}"#);
+        let answer: serde_json::Value = serde_json::from_str(&whole(&body).unwrap()).unwrap();
+        answer["choices"][0].clone()
+    };
+    let custom = answer("patch", r#"{"input": "a\n\"b\""}"#);
+    assert_eq!(custom["message"]["tool_calls"][0]["custom"]["input"], "a\n\"b\"");
+    assert_eq!(custom["finish_reason"], "tool_calls");
+    let other = answer("patch", r#"{"text": 7}"#);
+    assert_eq!(other["message"]["tool_calls"][0]["custom"]["input"], r#"{"text":7}"#);
+    let structured = answer("answer", r#"{ "colour": "red" }"#);
+    assert_eq!(structured["message"]["content"], r#"{"colour":"red"}"#);
+    assert_eq!((&structured["finish_reason"], structured["message"].get("tool_calls")), (&"stop".into(), None));
+}
+
+#[test]
+fn what_lost_its_beginning_is_told_all_the_same() {
+    let delta = |index: u32, delta: &str| {
+        format!("data: {{\"type\":\"content_block_delta\",\"index\":{index},\"delta\":{delta}}}\n\n")
+    };
+    let stream = [
+        delta(0, r#"{"type":"input_json_delta","partial_json":"{}"}"#),
+        delta(1, r#"{"type":"new_delta","text":"no"}"#),
+        delta(2, r#"{"type":"thinking_delta","thinking":"hm"}"#),
+        delta(3, r#"{"type":"text_delta","text":"yes"}"#),
+        delta(3, r#"{"type":"thinking_delta","thinking":"no"}"#),
+        "data: {\"type\":\"tool_change\",\"delta\":7,\"index\":\"x\"}\n\n".to_owned(),
+        "data: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"end_turn\"}}\n\n".to_owned(),
+    ];
+    let (answer, end) = fold(&streamed([stream.concat().as_bytes()], false).0);
+    assert_eq!((&answer["id"], &answer["message"]["content"]), (&"chatcmpl-1".into(), &"yes".into()));
+    assert_eq!((&answer["message"]["reasoning_content"], end), (&"hm".into(), "[DONE]".into()));
+}
