@@ -1,5 +1,7 @@
 //! Borrowed views of messages and their parts.
 
+use std::fmt::{self, Display};
+
 use super::tool::ToolCall;
 use crate::error::ApiError;
 use crate::json::{Kind, Raw, Text};
@@ -11,6 +13,7 @@ pub struct Message<'a> {
     role: Role<'a>,
     content: Option<Raw<'a>>,
     tool_calls: Option<Raw<'a>>,
+    breakpoint: Option<Raw<'a>>,
     raw: Raw<'a>,
 }
 
@@ -47,17 +50,18 @@ impl<'a> Role<'a> {
 
 impl<'a> Message<'a> {
     pub(super) fn read(at: usize, raw: Raw<'a>) -> Result<Self, ApiError> {
-        let (mut role, mut content, mut tool_calls) = (None, None, None);
+        let (mut role, mut content, mut tool_calls, mut breakpoint) = (None, None, None, None);
         for (name, value) in raw.fields().filter(|(_, value)| !value.is_null()) {
             match &*name.to_str() {
                 "role" => role = value.as_text(),
                 "content" => content = Some(value),
                 "tool_calls" => tool_calls = Some(value),
+                "prompt_cache_breakpoint" | "cache_control" => breakpoint = Some(value),
                 _ => {}
             }
         }
         let role = role.ok_or_else(|| ApiError::missing_parameter(format!("messages[{at}].role")))?;
-        let message = Self { at, role: Role::read(role), content, tool_calls, raw };
+        let message = Self { at, role: Role::read(role), content, tool_calls, breakpoint, raw };
         message.expect(content, "content", &[Kind::String, Kind::Array], "a string or an array")?;
         message.expect(tool_calls, "tool_calls", &[Kind::Array], "an array")?;
         Ok(message)
@@ -111,6 +115,11 @@ impl<'a> Message<'a> {
         calls.map(move |(call, raw)| ToolCall::read(at, call, raw))
     }
 
+    /// What asks for the prompt up to the end of this message to be cached: see [`Part::cache_breakpoint`].
+    pub fn cache_breakpoint(&self) -> Option<Raw<'a>> {
+        self.breakpoint
+    }
+
     /// Any field that is set; `null` counts as absent.
     pub fn get(&self, field: &str) -> Option<Raw<'a>> {
         self.raw.get(field).filter(|value| !value.is_null())
@@ -138,6 +147,7 @@ pub struct Part<'a> {
     message: usize,
     at: Option<usize>,
     kind: PartKind<'a>,
+    breakpoint: Option<Raw<'a>>,
     raw: Option<Raw<'a>>,
 }
 
@@ -176,52 +186,66 @@ pub enum PartKind<'a> {
 
 impl<'a> Part<'a> {
     fn text(message: usize, text: Text<'a>) -> Self {
-        Self { message, at: None, kind: PartKind::Text(text), raw: None }
+        Self { message, at: None, kind: PartKind::Text(text), breakpoint: None, raw: None }
     }
 
+    /// One pass over the part, which may be megabytes of base64. Paths are only made for errors.
     fn read(message: usize, at: usize, raw: Raw<'a>) -> Result<Self, ApiError> {
-        let path = format!("messages[{message}].content[{at}]");
+        let place = Place { message, list: "content", at };
         if raw.kind() != Kind::Object {
-            return Err(ApiError::invalid_type(path, "an object", &raw.kind().to_string()));
+            return Err(ApiError::invalid_type(place.to_string(), "an object", &raw.kind().to_string()));
         }
-        let kind = require_text(raw, &path, "type")?;
-        let inner = |name: &'static str| match raw.get(name) {
-            Some(value) if value.kind() == Kind::Object => Ok((value, format!("{path}.{name}"))),
-            Some(value) => {
-                Err(ApiError::invalid_type(format!("{path}.{name}"), "an object", &value.kind().to_string()))
+        let (mut kind, mut breakpoint) = (None, None);
+        let (mut text, mut refusal, mut image, mut audio, mut file) = (None, None, None, None, None);
+        for (name, value) in raw.fields().filter(|(_, value)| !value.is_null()) {
+            match &*name.to_str() {
+                "type" => kind = Some(value),
+                "text" => text = Some(value),
+                "refusal" => refusal = Some(value),
+                "image_url" => image = Some(value),
+                "input_audio" => audio = Some(value),
+                "file" => file = Some(value),
+                "prompt_cache_breakpoint" | "cache_control" => breakpoint = Some(value),
+                _ => {}
             }
-            None => Err(ApiError::missing_parameter(format!("{path}.{name}"))),
-        };
+        }
+        let kind = require(as_text(kind, &place, "type")?, &place, "type")?;
         let kind = match &*kind.to_str() {
-            "text" => PartKind::Text(require_text(raw, &path, "text")?),
-            "refusal" => PartKind::Refusal(require_text(raw, &path, "refusal")?),
+            "text" => PartKind::Text(require(as_text(text, &place, "text")?, &place, "text")?),
+            "refusal" => PartKind::Refusal(require(as_text(refusal, &place, "refusal")?, &place, "refusal")?),
             "image_url" => {
-                let (image, path) = inner("image_url")?;
-                PartKind::Image { url: require_text(image, &path, "url")? }
+                let image = as_object(image, &place, "image_url")?;
+                PartKind::Image { url: require_text(image, &format_args!("{place}.image_url"), "url")? }
             }
             "input_audio" => {
-                let (audio, path) = inner("input_audio")?;
+                let audio = as_object(audio, &place, "input_audio")?;
                 PartKind::Audio {
-                    data: require_text(audio, &path, "data")?,
-                    format: require_text(audio, &path, "format")?,
+                    data: require_text(audio, &format_args!("{place}.input_audio"), "data")?,
+                    format: require_text(audio, &format_args!("{place}.input_audio"), "format")?,
                 }
             }
             "file" => {
-                let (file, path) = inner("file")?;
+                let file = as_object(file, &place, "file")?;
                 PartKind::File {
-                    data: optional_text(file, &path, "file_data")?,
-                    id: optional_text(file, &path, "file_id")?,
-                    name: optional_text(file, &path, "filename")?,
+                    data: optional_text(file, &format_args!("{place}.file"), "file_data")?,
+                    id: optional_text(file, &format_args!("{place}.file"), "file_id")?,
+                    name: optional_text(file, &format_args!("{place}.file"), "filename")?,
                 }
             }
             _ => PartKind::Other(kind),
         };
-        Ok(Self { message, at: Some(at), kind, raw: Some(raw) })
+        Ok(Self { message, at: Some(at), kind, breakpoint, raw: Some(raw) })
     }
 
     /// What the part holds.
     pub fn kind(&self) -> PartKind<'a> {
         self.kind
+    }
+
+    /// What asks for the prompt up to the end of this part to be cached: OpenAI's `prompt_cache_breakpoint`, or
+    /// Anthropic's `cache_control`, which other gateways take in the same place.
+    pub fn cache_breakpoint(&self) -> Option<Raw<'a>> {
+        self.breakpoint
     }
 
     /// The place of the part in the request, such as `messages[2].content[1]`: what errors name.
@@ -238,18 +262,55 @@ impl<'a> Part<'a> {
     }
 }
 
-/// A field that must be there and a string.
-pub(super) fn require_text<'a>(object: Raw<'a>, path: &str, field: &str) -> Result<Text<'a>, ApiError> {
-    optional_text(object, path, field)?.ok_or_else(|| ApiError::missing_parameter(format!("{path}.{field}")))
+/// Where an element of a message's list stands; it is written out only when an error names it.
+pub(super) struct Place {
+    pub(super) message: usize,
+    pub(super) list: &'static str,
+    pub(super) at: usize,
+}
+
+impl Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "messages[{}].{}[{}]", self.message, self.list, self.at)
+    }
+}
+
+/// A field that must be there.
+pub(super) fn require<T>(value: Option<T>, path: &dyn Display, field: &str) -> Result<T, ApiError> {
+    value.ok_or_else(|| ApiError::missing_parameter(format!("{path}.{field}")))
+}
+
+/// A field that must be there and an object.
+pub(super) fn as_object<'a>(value: Option<Raw<'a>>, path: &dyn Display, field: &str) -> Result<Raw<'a>, ApiError> {
+    let value = require(value, path, field)?;
+    match value.kind() {
+        Kind::Object => Ok(value),
+        kind => Err(ApiError::invalid_type(format!("{path}.{field}"), "an object", &kind.to_string())),
+    }
 }
 
 /// A field that must be a string if it is set.
-pub(super) fn optional_text<'a>(object: Raw<'a>, path: &str, field: &str) -> Result<Option<Text<'a>>, ApiError> {
-    match object.get(field).filter(|value| !value.is_null()) {
-        None => Ok(None),
-        Some(value) => value
-            .as_text()
-            .map(Some)
-            .ok_or_else(|| ApiError::invalid_type(format!("{path}.{field}"), "a string", &value.kind().to_string())),
-    }
+pub(super) fn as_text<'a>(
+    value: Option<Raw<'a>>,
+    path: &dyn Display,
+    field: &str,
+) -> Result<Option<Text<'a>>, ApiError> {
+    let Some(value) = value.filter(|value| !value.is_null()) else { return Ok(None) };
+    let text = value.as_text();
+    let wrong = || ApiError::invalid_type(format!("{path}.{field}"), "a string", &value.kind().to_string());
+    text.map(Some).ok_or_else(wrong)
+}
+
+/// A field of an object that must be a string if it is set.
+pub(super) fn optional_text<'a>(
+    object: Raw<'a>,
+    path: &dyn Display,
+    field: &str,
+) -> Result<Option<Text<'a>>, ApiError> {
+    as_text(object.get(field), path, field)
+}
+
+/// A field of an object that must be there and a string.
+pub(super) fn require_text<'a>(object: Raw<'a>, path: &dyn Display, field: &str) -> Result<Text<'a>, ApiError> {
+    require(optional_text(object, path, field)?, path, field)
 }

@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
-use super::index::{self, Index};
+use super::index::{self, Field, Index};
 use super::message::Message;
 use super::patch::Patch;
 use super::tool::{Tool, ToolChoice};
@@ -81,7 +81,9 @@ impl ChatRequest {
 
     /// A top-level field, as the client sent it. `model` is the client's, also after [`with_model`](Self::with_model).
     pub fn get(&self, field: &str) -> Option<Raw<'_>> {
-        self.fields().find(|(name, _)| name.eq_str(field)).map(|(_, value)| value)
+        let named = |candidate: &&Field| Text::escaped(self.slice(candidate.key.range())).eq_str(field);
+        let found = self.index.fields.iter().find(named)?;
+        Some(Raw::checked(self.slice(found.value.range())))
     }
 
     /// A top-level field that is set: `null` counts as absent, as it does for OpenAI.

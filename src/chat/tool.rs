@@ -1,6 +1,6 @@
 //! Borrowed views of tools, the choice among them, and calls to them.
 
-use super::message::{optional_text, require_text};
+use super::message::{Place, as_object, as_text, optional_text, require, require_text};
 use crate::error::ApiError;
 use crate::json::{Kind, Raw, Text};
 
@@ -123,7 +123,7 @@ impl<'a> ToolChoice<'a> {
     }
 
     fn read_object(raw: Raw<'a>) -> Result<Self, ApiError> {
-        let kind = require_text(raw, "tool_choice", "type")?;
+        let kind = require_text(raw, &"tool_choice", "type")?;
         match &*kind.to_str() {
             kind @ ("function" | "custom") => {
                 let (named, path) = object(raw, "tool_choice", kind)?;
@@ -145,7 +145,7 @@ impl<'a> ToolChoice<'a> {
     }
 
     fn allowed_name(tool: Raw<'a>, path: &str) -> Result<Text<'a>, ApiError> {
-        let kind = require_text(tool, path, "type")?;
+        let kind = require_text(tool, &path, "type")?;
         let (named, path) = object(tool, path, &kind.to_str())?;
         require_text(named, &path, "name")
     }
@@ -169,24 +169,38 @@ pub struct ToolCall<'a> {
 }
 
 impl<'a> ToolCall<'a> {
+    /// One pass over the call, whose arguments may be long.
     pub(super) fn read(message: usize, at: usize, raw: Raw<'a>) -> Result<Self, ApiError> {
-        let path = format!("messages[{message}].tool_calls[{at}]");
+        let place = Place { message, list: "tool_calls", at };
         if raw.kind() != Kind::Object {
-            return Err(ApiError::invalid_type(path, "an object", &raw.kind().to_string()));
+            return Err(ApiError::invalid_type(place.to_string(), "an object", &raw.kind().to_string()));
         }
-        let id = require_text(raw, &path, "id")?;
-        let is_custom = raw.get("custom").is_some();
-        let (inner, inner_path, arguments) = if is_custom {
-            let (custom, path) = object(raw, &path, "custom")?;
-            (custom, path, "input")
-        } else {
-            let (function, path) = object(raw, &path, "function")?;
-            (function, path, "arguments")
-        };
+        let (mut id, mut function, mut custom) = (None, None, None);
+        for (name, value) in raw.fields().filter(|(_, value)| !value.is_null()) {
+            match &*name.to_str() {
+                "id" => id = Some(value),
+                "function" => function = Some(value),
+                "custom" => custom = Some(value),
+                _ => {}
+            }
+        }
+        let id = require(as_text(id, &place, "id")?, &place, "id")?;
+        let is_custom = custom.is_some();
+        let (inner, text) = if is_custom { ("custom", "input") } else { ("function", "arguments") };
+        let (mut name, mut arguments) = (None, None);
+        for (key, value) in as_object(custom.or(function), &place, inner)?.fields() {
+            match &*key.to_str() {
+                "name" => name = Some(value),
+                key if key == text => arguments = Some(value),
+                _ => {}
+            }
+        }
+        let name = as_text(name, &format_args!("{place}.{inner}"), "name")?;
+        let arguments = as_text(arguments, &format_args!("{place}.{inner}"), text)?;
         Ok(Self {
             id,
-            name: require_text(inner, &inner_path, "name")?,
-            arguments: optional_text(inner, &inner_path, arguments)?.unwrap_or(Text::plain("")),
+            name: require(name, &format_args!("{place}.{inner}"), "name")?,
+            arguments: arguments.unwrap_or(Text::plain("")),
             is_custom,
             raw,
             message,

@@ -87,7 +87,11 @@ impl<'a> Text<'a> {
 
     /// Whether there is nothing but white space in it.
     pub fn is_blank(self) -> bool {
-        self.to_str().chars().all(char::is_whitespace)
+        match self.body.trim_start().chars().next() {
+            None => true,
+            Some('\\') if self.has_escapes() => self.to_str().chars().all(char::is_whitespace),
+            Some(_) => false,
+        }
     }
 
     /// Whether the plain string equals this one.
@@ -222,6 +226,6 @@ mod tests {
     #[test]
     fn blank_is_told_from_empty() {
         assert!(Text::escaped(r" \n\t ").is_blank() && !Text::escaped(r" \n").is_empty());
-        assert!(!Text::plain("x").is_blank());
+        assert!(!Text::plain("x").is_blank() && !Text::plain(" \\n").is_blank() && !Text::escaped(r"\n\\").is_blank());
     }
 }

@@ -11,6 +11,7 @@ mod scrub;
 mod service;
 mod settings;
 
+pub use anthropic::{Anthropic, AnthropicDecoder};
 pub use base_url::{BaseUrl, InvalidConfig, secret_header};
 pub use body::AnswerBody;
 pub use dialect::{Decode, Dialect, Dropped, Upstream};

@@ -19,7 +19,7 @@ use crate::usage::UsageCell;
 const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/anthropic");
 
 fn primed() -> Primed {
-    Primed { streaming: true, custom_tools: vec!["patch".to_owned()], structured_tool: Some("answer".to_owned()) }
+    Primed { custom_tools: vec!["patch".to_owned()], structured_tool: Some("answer".to_owned()) }
 }
 
 fn head() -> AnswerHead {

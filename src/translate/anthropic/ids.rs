@@ -1,0 +1,92 @@
+//! The ids of tool calls, in characters that Anthropic takes.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+/// The length of the longest id that is passed on. Anthropic names no limit; Bedrock's is this.
+const MAX_LEN: usize = 64;
+
+/// What other gateways append to an id to carry Google's signatures through clients.
+const FOREIGN_SUFFIX: &str = "__thought__";
+
+/// Gives every tool call of a conversation an id of its own that matches `^[a-zA-Z0-9_-]+$`.
+///
+/// An id that is fine stays as it is. Clients may use one id again in a later turn, and two may become the same one
+/// when their characters are replaced; the second is then numbered. What an id becomes depends on nothing but the calls
+/// before it, so that the next turn of a conversation begins with the same bytes.
+#[derive(Default)]
+pub(super) struct Ids<'a> {
+    taken: HashMap<Cow<'a, str>, u32>,
+}
+
+impl<'a> Ids<'a> {
+    /// The id for the next call.
+    pub(super) fn next(&mut self, id: Cow<'a, str>) -> Cow<'a, str> {
+        let id = legal(id);
+        let Some(&count) = self.taken.get(&id) else {
+            self.taken.insert(id.clone(), 1);
+            return id;
+        };
+        let mut count = count;
+        loop {
+            count += 1;
+            let number = format!("_{count}");
+            let kept = id.len().min(MAX_LEN - number.len());
+            let numbered = Cow::Owned(format!("{}{number}", &id[..kept]));
+            if !self.taken.contains_key(&numbered) {
+                self.taken.insert(id, count);
+                self.taken.insert(numbered.clone(), 1);
+                return numbered;
+            }
+        }
+    }
+}
+
+fn legal(id: Cow<'_, str>) -> Cow<'_, str> {
+    let is_legal = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+    let is_fine = id.len() <= MAX_LEN && !id.is_empty() && id.bytes().all(is_legal) && !id.contains(FOREIGN_SUFFIX);
+    if is_fine {
+        return id;
+    }
+    let own = id.split(FOREIGN_SUFFIX).next().unwrap_or_default();
+    if own.is_empty() {
+        return Cow::Borrowed("call");
+    }
+    let replace = |char: char| u8::try_from(char).ok().filter(|&byte| is_legal(byte)).map_or('_', char::from);
+    Cow::Owned(own.chars().map(replace).take(MAX_LEN).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn all(ids: &[&'static str]) -> Vec<String> {
+        let mut given = Ids::default();
+        ids.iter().map(|id| given.next(Cow::Borrowed(id)).into_owned()).collect()
+    }
+
+    #[test]
+    fn legal_ids_stay() {
+        assert_eq!(all(&["toolu_01A-b", "call_1"]), ["toolu_01A-b", "call_1"]);
+    }
+
+    #[test]
+    fn others_are_replaced_and_never_collide() {
+        assert_eq!(all(&["call.2:x", "é", ""]), ["call_2_x", "_", "call"]);
+        assert_eq!(all(&["a.b", "a:b", "a_b", "a_b_2", "a.b"]), ["a_b", "a_b_2", "a_b_3", "a_b_2_2", "a_b_4"]);
+        assert_eq!(all(&["call_0", "call_0"]), ["call_0", "call_0_2"]);
+    }
+
+    #[test]
+    fn foreign_signatures_are_cut_off() {
+        assert_eq!(all(&["call_1__thought__Zm9v/+=", "__thought__x"]), ["call_1", "call"]);
+    }
+
+    #[test]
+    fn long_ids_are_cut_and_stay_apart() {
+        let (one, two) = ("x".repeat(100) + "1", "x".repeat(100) + "2");
+        let mut ids = Ids::default();
+        let (one, two) = (ids.next(one.into()), ids.next(two.into()));
+        assert!(one.len() == 64 && two.len() == 64 && one != two);
+    }
+}
