@@ -11,7 +11,7 @@ use tower::timeout::TimeoutLayer;
 use tower::{Service, ServiceBuilder};
 use tower_completions::client::Client;
 use tower_completions::mock::Mock;
-use tower_completions::translate::{Dialect, InvalidConfig, OpenAi};
+use tower_completions::translate::{Anthropic, Dialect, InvalidConfig, OpenAi};
 use tower_completions::{AuthLayer, BoxError, ChatLayer, Endpoint, Model, ModelRouter, Secret, TranslateLayer};
 use tower_http::request_id::{PropagateRequestIdLayer, SetRequestIdLayer};
 use tower_http::timeout::RequestBodyTimeoutLayer;
@@ -80,9 +80,9 @@ fn openai(base_url: &str, key: Option<&Secret>) -> Result<OpenAi, InvalidConfig>
     key.map_or(Ok(openai.clone()), |key| openai.key(key.expose()))
 }
 
-/// HOOK(anthropic): `Anthropic` in place of `OpenAi` in the signature, its `new` and `key` as above.
-fn anthropic(_base_url: &str, _key: Option<&Secret>) -> Result<OpenAi, InvalidConfig> {
-    Err(InvalidConfig::new("anthropic: not yet"))
+fn anthropic(base_url: &str, key: Option<&Secret>) -> Result<Anthropic, InvalidConfig> {
+    let anthropic = Anthropic::new(base_url)?;
+    key.map_or(Ok(anthropic.clone()), |key| anthropic.key(key.expose()))
 }
 
 fn serving<D, S, B>(provider: &Provider, timeouts: &Timeouts, dialect: D, http: S) -> MakeModel
