@@ -94,6 +94,22 @@ def test_many_at_once_on_one_pool(async_client):
         assert answer == expected
 
 
+@pytest.mark.parametrize("streamed", [False, True])
+@pytest.mark.parametrize("model", BOTH)
+def test_sources(client, model, streamed):
+    """A streamed answer has them in one chunk: the stream helper raises when a second list of them comes, for they have
+    no index (and openai-node's keeps only the last list)."""
+    if streamed:
+        with client.chat.completions.stream(model=model, messages=user("cite")) as stream:
+            message = stream.get_final_completion().choices[0].message
+    else:
+        message = client.chat.completions.create(model=model, messages=user("cite")).choices[0].message
+    annotations = message.model_dump()["annotations"]
+    found = [annotation["url_citation"] for annotation in annotations]
+    assert [one["url"] for one in found] == ["https://a.example/1", "https://b.example/2"]
+    assert [message.content[one["start_index"] : one["end_index"]] for one in found] == ["It rains. ", "It pours."]
+
+
 def test_dropped_hints_are_named(client):
     response = client.chat.completions.with_raw_response.create(
         model=CLAUDE, messages=user("hello"), seed=7, frequency_penalty=0.5, temperature=1.5

@@ -11,6 +11,7 @@ The request decides the answer, by words in the newest user turn:
     a schema          an example of that schema, as JSON text
     a tool's name     a call of each tool that it names ("weather" is enough for get_weather), or of the forced one
     tool results      "The tools said: …"
+    "cite"            two sentences, each with its source on the web
     anything else     "You said: …", with characters of two, three and four bytes
 
 Control: `GET /__state` (what is open, done, aborted), `GET /__log?after=N` (the requests as they came),

@@ -14,6 +14,9 @@ THOUGHT = "The user wants this done. Schritt für Schritt."
 SIGNATURE = "c2lnbmVkIGJ5IHVwc3RyZWFtLnB5"
 
 
+SOURCES = [("It rains. ", "https://a.example/1", "One"), ("It pours.", "https://b.example/2", "Two")]
+
+
 @dataclass
 class Ask:
     """A request of either protocol, reduced to what the script looks at."""
@@ -35,6 +38,7 @@ class Reply:
     text: str | None = None
     thought: str | None = None
     calls: list = field(default_factory=list)  # (name, arguments as JSON text)
+    sources: list = field(default_factory=list)  # (text, url, title): what the answer says and where it read that
 
 
 def text_of(content):
@@ -124,6 +128,9 @@ def reply_to(ask):
         # Claude talks before it calls, unless it is forced to call.
         reply.text = "Let me look." if ask.model.startswith("claude") and ask.choice is None else None
         reply.calls = [(name, json.dumps(example(schema))) for name, schema in calls]
+    elif "cite" in ask.text:
+        reply.sources = SOURCES
+        reply.text = "".join(text for text, _, _ in SOURCES)
     else:
         reply.text = f"You said: {ask.text} Grüße, 世界 🦀"
     return reply

@@ -1,5 +1,6 @@
 """How each protocol says a reply, whole and streamed. A streamed reply is a sequence of server-sent events, as text."""
 
+import itertools
 import json
 
 from script import SIGNATURE
@@ -29,7 +30,7 @@ class OpenAi:
         return {"id": f"call_{self.number}_{position}", "type": "function", "function": {"name": name, "arguments": ""}}
 
     def whole(self, reply):
-        message = {"role": "assistant", "content": reply.text, "refusal": None, "annotations": []}
+        message = {"role": "assistant", "content": reply.text, "refusal": None, "annotations": self.annotations(reply)}
         if reply.calls:
             message["tool_calls"] = [self.call(k, name) for k, (name, _) in enumerate(reply.calls)]
             for call, (_, arguments) in zip(message["tool_calls"], reply.calls):
@@ -38,6 +39,16 @@ class OpenAi:
         choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": finish}
         return {**self.common, "object": "chat.completion", "choices": [choice], "usage": OPENAI_USAGE,
                 "service_tier": "default", "system_fingerprint": "fp_1"}  # fmt: skip
+
+    def annotations(self, reply):
+        ends = list(itertools.accumulate(len(text) for text, _, _ in reply.sources))
+        return [
+            {
+                "type": "url_citation",
+                "url_citation": {"start_index": end - len(text), "end_index": end, "url": url, "title": title},
+            }
+            for end, (text, url, title) in zip(ends, reply.sources, strict=True)
+        ]
 
     def chunk(self, delta=None, finish=None, **more):
         choices = [] if delta is None else [{"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}]
@@ -60,6 +71,8 @@ class OpenAi:
         yield from self.head()
         for piece in fragments(reply.text or ""):
             yield from self.text(piece)
+        if reply.sources:
+            yield self.chunk({"annotations": self.annotations(reply)})
         for position, (name, arguments) in enumerate(reply.calls):
             yield self.chunk({"tool_calls": [{"index": position, **self.call(position, name)}]})
             for piece in fragments(arguments):
@@ -93,12 +106,20 @@ class Anthropic:
         content = []
         if reply.thought:
             content.append({"type": "thinking", "thinking": reply.thought, "signature": SIGNATURE})
-        if reply.text:
-            content.append({"type": "text", "text": reply.text})
+        for text, citations in self.texts(reply):
+            content.append({"type": "text", "text": text, **({"citations": citations} if citations else {})})
         for position, (name, arguments) in enumerate(reply.calls):
             content.append({**self.tool_use(position, name), "input": json.loads(arguments)})
         usage = {**self.message["usage"], "output_tokens": 7}
         return {**self.message, "content": content, "stop_reason": self.stop_reason(reply), "usage": usage}
+
+    def texts(self, reply):
+        """The text blocks: one for each source, or the one that there is."""
+        for text, url, title in reply.sources:
+            found = {"type": "web_search_result_location", "cited_text": text, "encrypted_index": "aW5kZXg="}
+            yield text, [{**found, "url": url, "title": title}]
+        if reply.text and not reply.sources:
+            yield reply.text, []
 
     def named(self, kind, **fields):
         return event({"type": kind, **fields}, kind)
@@ -126,8 +147,9 @@ class Anthropic:
             deltas = [{"type": "thinking_delta", "thinking": piece} for piece in fragments(reply.thought)]
             deltas.append({"type": "signature_delta", "signature": SIGNATURE})
             yield from self.block({"type": "thinking", "thinking": "", "signature": ""}, deltas)
-        if reply.text:
-            deltas = [{"type": "text_delta", "text": piece} for piece in fragments(reply.text)]
+        for text, citations in self.texts(reply):
+            deltas = [{"type": "citations_delta", "citation": citation} for citation in citations]
+            deltas += [{"type": "text_delta", "text": piece} for piece in fragments(text)]
             yield from self.block({"type": "text", "text": ""}, deltas)
         for position, (name, arguments) in enumerate(reply.calls):
             pieces = [] if arguments == "{}" else fragments(arguments)
