@@ -57,7 +57,7 @@ install_node_packages() {
   local fresh=no
   cmp -s "$here/node/package-lock.json" "$work/node/installed.json" && fresh=yes
   cp "$here"/node/* "$work/node/"
-  [ $fresh = no ] || return 0
+  [ "$fresh" = no ] || return 0
   (cd "$work/node" && npm ci --no-audit --no-fund --ignore-scripts --loglevel=error)
   cp "$here/node/package-lock.json" "$work/node/installed.json"
 }
