@@ -10,11 +10,10 @@ use axum::Router;
 use axum::serve::ListenerExt;
 use tokio::net::TcpListener;
 use tower::Layer;
-use tower_completions::auth::Key;
 use tower_completions::client::Client;
 use tower_completions::mock::Mock;
 use tower_completions::translate::OpenAi;
-use tower_completions::{AuthLayer, BoxError, ChatLayer, MemoryKeys, Model, ModelRouter, TranslateLayer};
+use tower_completions::{AuthLayer, BoxError, ChatLayer, Key, MemoryKeys, Model, ModelRouter, TranslateLayer};
 
 #[tokio::main]
 async fn main() -> Result<(), BoxError> {
@@ -54,7 +53,7 @@ fn gpt() -> Result<Model, BoxError> {
 }
 
 fn claude() -> Result<Model, BoxError> {
-    let claude = OpenAi::new("https://api.anthropic.com")?;
+    let claude = OpenAi::new("https://api.anthropic.com/v1")?;
     Ok(match env::var("ANTHROPIC_API_KEY") {
         Ok(key) => Model::new("claude-sonnet-4-20250514", TranslateLayer::new(claude.key(&key)?).layer(Client::new())),
         Err(_) => Model::new("claude-sonnet-4-20250514", TranslateLayer::new(claude).layer(Mock::openai())),

@@ -11,11 +11,12 @@ use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 use tower::{Layer, ServiceBuilder};
-use tower_completions::auth::Key;
 use tower_completions::client::Client;
 use tower_completions::mock::Mock;
 use tower_completions::translate::OpenAi;
-use tower_completions::{AuthLayer, BoxError, ChatLayer, Endpoint, MemoryKeys, Model, ModelRouter, TranslateLayer};
+use tower_completions::{
+    AuthLayer, BoxError, ChatLayer, Endpoint, Key, MemoryKeys, Model, ModelRouter, TranslateLayer,
+};
 
 #[tokio::main]
 async fn main() -> Result<(), BoxError> {
@@ -58,7 +59,7 @@ fn gpt() -> Result<Model, BoxError> {
 }
 
 fn claude() -> Result<Model, BoxError> {
-    let claude = OpenAi::new("https://api.anthropic.com")?;
+    let claude = OpenAi::new("https://api.anthropic.com/v1")?;
     Ok(match env::var("ANTHROPIC_API_KEY") {
         Ok(key) => Model::new("claude-sonnet-4-20250514", TranslateLayer::new(claude.key(&key)?).layer(Client::new())),
         Err(_) => Model::new("claude-sonnet-4-20250514", TranslateLayer::new(claude).layer(Mock::openai())),

@@ -5,24 +5,30 @@
 //! or streamed as the client asked.
 #![allow(clippy::print_stdout)]
 
+use std::convert::Infallible;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Request, Response};
-use http_body::Frame;
-use http_body_util::{BodyExt, Full, StreamBody};
+use http_body::{Body, Frame};
+use http_body_util::{BodyExt, StreamBody};
 use tokio::sync::mpsc;
+use tokio_stream::StreamExt;
 use tokio_stream::wrappers::ReceiverStream;
-use tokio_stream::{StreamExt, once};
 use tower::{Layer, ServiceExt, service_fn};
 use tower_completions::chat::{AnswerHead, ChunkWriter, FinishReason, MessageWriter, PartKind, Role, Sink};
 use tower_completions::json::Text;
-use tower_completions::route::BoxBody;
-use tower_completions::{ApiError, BoxError, ChatLayer, ChatRequest, Model, ModelRouter, Usage, UsageCell};
+use tower_completions::{
+    ApiError, BoxError, ChatLayer, ChatRequest, Model, ModelRouter, ResponseBody, Usage, UsageCell,
+};
 
 const MODEL: &str = "parrot-1";
+
+/// The words of an answer; `None` is its end.
+type Words = ReceiverStream<Option<String>>;
 
 #[tokio::main]
 async fn main() -> Result<(), BoxError> {
@@ -39,7 +45,10 @@ async fn main() -> Result<(), BoxError> {
 }
 
 /// What a client would send, through the border and the router.
-pub(crate) async fn ask(text: &str, stream: bool) -> Result<Response<BoxBody>, BoxError> {
+pub(crate) async fn ask(
+    text: &str,
+    stream: bool,
+) -> Result<Response<impl Body<Data = Bytes, Error = BoxError>>, BoxError> {
     let body = serde_json::json!({
         "model": MODEL,
         "messages": [{"role": "user", "content": text}],
@@ -47,44 +56,45 @@ pub(crate) async fn ask(text: &str, stream: bool) -> Result<Response<BoxBody>, B
         "stream_options": stream.then(|| serde_json::json!({"include_usage": true})),
     });
     let chat = ChatLayer::new().layer(ModelRouter::new([Model::new(MODEL, service_fn(answer)).owned_by("me")]));
-    let response = chat.oneshot(Request::post("/").body(body.to_string())?).await?;
-    Ok(response.map(BodyExt::boxed_unsync))
+    Ok(chat.oneshot(Request::post("/").body(body.to_string())?).await?)
 }
 
 /// The service. An `ApiError` goes to the client as it is; any other error would become a 502 that tells nothing.
-async fn answer(request: Request<ChatRequest>) -> Result<Response<BoxBody>, ApiError> {
+async fn answer(
+    request: Request<ChatRequest>,
+) -> Result<Response<ResponseBody<impl Body<Data = Bytes, Error = Infallible>>>, ApiError> {
     let chat = request.into_body();
-    let words = ReceiverStream::new(speak(last_user_text(&chat)?));
+    let words = speak(last_user_text(&chat)?);
     // What the answer tells the layers outside, such as a meter.
     let cell = UsageCell::new();
     let mut response = if chat.stream() {
-        streamed(words, ChunkWriter::new(head(), cell.clone(), chat.include_usage()))
+        let writer = ChunkWriter::new(head(), cell.clone(), chat.include_usage());
+        respond("text/event-stream", ResponseBody::inner(streamed(words, writer)))
     } else {
-        whole(words, MessageWriter::new(head(), cell.clone())).await?
+        let message = whole(words, MessageWriter::new(head(), cell.clone())).await?;
+        respond("application/json", ResponseBody::full(message))
     };
     response.extensions_mut().insert(cell);
     Ok(response)
 }
 
 /// One event for each word, as it comes. Nothing is buffered: the client's pace is the model's.
-fn streamed(words: ReceiverStream<String>, mut writer: ChunkWriter) -> Response<BoxBody> {
+fn streamed(words: Words, mut writer: ChunkWriter) -> impl Body<Data = Bytes, Error = Infallible> {
     let mut told = 0;
-    let events = words.map(Some).chain(once(None)).filter_map(move |word| {
+    let events = words.filter_map(move |word| {
         tell(word, &mut told, &mut writer);
         writer.take().map(|events| Ok(Frame::data(events)))
     });
-    respond("text/event-stream", StreamBody::new(events).boxed_unsync())
+    StreamBody::new(events)
 }
 
 /// The same verbs, collected into one message.
-async fn whole(words: ReceiverStream<String>, mut writer: MessageWriter) -> Result<Response<BoxBody>, ApiError> {
+async fn whole(mut words: Words, mut writer: MessageWriter) -> Result<Bytes, ApiError> {
     let mut told = 0;
-    let mut words = words.map(Some).chain(once(None));
     while let Some(word) = words.next().await {
         tell(word, &mut told, &mut writer);
     }
-    let message = writer.take().ok_or_else(ApiError::internal)?;
-    Ok(respond("application/json", Full::new(message).map_err(Into::into).boxed_unsync()))
+    writer.take().ok_or_else(ApiError::internal)
 }
 
 /// Tells the next word, or with `None` the end, in verbs. The id is left to the writer.
@@ -106,17 +116,20 @@ fn tell(word: Option<String>, told: &mut u64, sink: &mut impl Sink) {
 }
 
 /// The model. When the client leaves, the receiver is dropped, the next `send` fails, and the model stops.
-fn speak(prompt: String) -> mpsc::Receiver<String> {
+///
+/// It says when it is done: one that dies before leaves no `finish_reason` and no `[DONE]`, so its answer never looks whole.
+fn speak(prompt: String) -> Words {
     let (sender, receiver) = mpsc::channel(1);
     thread::spawn(move || {
         for word in prompt.split_inclusive(' ') {
             thread::sleep(Duration::from_millis(50));
-            if sender.blocking_send(word.to_owned()).is_err() {
+            if sender.blocking_send(Some(word.to_owned())).is_err() {
                 return;
             }
         }
+        drop(sender.blocking_send(None));
     });
-    receiver
+    ReceiverStream::new(receiver)
 }
 
 fn last_user_text(chat: &ChatRequest) -> Result<String, ApiError> {
@@ -144,7 +157,7 @@ fn head() -> AnswerHead {
     AnswerHead::new(now.as_secs(), || format!("chatcmpl-parrot-{}", COUNT.fetch_add(1, Ordering::Relaxed)))
 }
 
-fn respond(content_type: &'static str, body: BoxBody) -> Response<BoxBody> {
+fn respond<B>(content_type: &'static str, body: B) -> Response<B> {
     let mut response = Response::new(body);
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     response

@@ -1,4 +1,5 @@
 //! The examples do what they say.
+#![allow(clippy::unwrap_used)]
 
 use std::env;
 
