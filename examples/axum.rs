@@ -12,7 +12,7 @@ use tokio::net::TcpListener;
 use tower::Layer;
 use tower_completions::client::Client;
 use tower_completions::mock::Mock;
-use tower_completions::translate::OpenAi;
+use tower_completions::translate::{Anthropic, OpenAi};
 use tower_completions::{AuthLayer, BoxError, ChatLayer, Key, MemoryKeys, Model, ModelRouter, TranslateLayer};
 
 #[tokio::main]
@@ -53,9 +53,9 @@ fn gpt() -> Result<Model, BoxError> {
 }
 
 fn claude() -> Result<Model, BoxError> {
-    let claude = OpenAi::new("https://api.anthropic.com/v1")?;
+    let claude = Anthropic::new("https://api.anthropic.com")?;
     Ok(match env::var("ANTHROPIC_API_KEY") {
         Ok(key) => Model::new("claude-sonnet-4-20250514", TranslateLayer::new(claude.key(&key)?).layer(Client::new())),
-        Err(_) => Model::new("claude-sonnet-4-20250514", TranslateLayer::new(claude).layer(Mock::openai())),
+        Err(_) => Model::new("claude-sonnet-4-20250514", TranslateLayer::new(claude).layer(Mock::anthropic())),
     })
 }

@@ -24,11 +24,11 @@
 //! use tower::{Layer, ServiceExt};
 //! use tower_completions::auth::{AuthLayer, Key, MemoryKeys};
 //! use tower_completions::mock::Mock;
-//! use tower_completions::translate::OpenAi;
+//! use tower_completions::translate::{Anthropic, OpenAi};
 //! use tower_completions::{ChatLayer, Endpoint, Model, ModelRouter, TranslateLayer};
 //!
 //! let gpt = TranslateLayer::new(OpenAi::new("https://api.openai.com/v1")?.key("sk-…")?).layer(Mock::openai());
-//! let claude = TranslateLayer::new(OpenAi::new("https://api.anthropic.com/v1")?.key("sk-ant-…")?).layer(Mock::openai());
+//! let claude = TranslateLayer::new(Anthropic::new("https://api.anthropic.com")?.key("sk-ant-…")?).layer(Mock::anthropic());
 //! let router = ModelRouter::new([Model::new("gpt-4o-mini", gpt), Model::new("claude-sonnet-4-20250514", claude)]);
 //! let models = router.models();
 //! let keys = MemoryKeys::from_keys([Key::new("alice", "sk-test-alice")?])?;
