@@ -70,6 +70,7 @@
 //! [`MessageWriter`] one message. `examples/in_process.rs` does both.
 
 mod answer;
+mod answer_writer;
 mod body;
 mod chunk_writer;
 pub(crate) mod facts;
@@ -86,6 +87,8 @@ pub mod sse;
 mod tool;
 
 pub use answer::AnswerHead;
+pub use answer_writer::AnswerWriter;
+pub(crate) use answer_writer::stream_headers;
 pub use body::ChatBody;
 pub use chunk_writer::ChunkWriter;
 pub use future::ResponseFuture;

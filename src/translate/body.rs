@@ -65,7 +65,7 @@ where
     }
 
     fn fail(&mut self, error: ApiError) {
-        self.cell.record(|seen| seen.failure = error.code().or(Some(error.kind())).map(str::to_owned));
+        self.cell.record(|seen| seen.fail(&error));
         self.failure = Some(error);
         self.upstream = None;
     }
