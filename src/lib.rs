@@ -1,4 +1,77 @@
 //! Tower layers that serve and govern OpenAI-compatible chat completions.
+//!
+//! A host puts them around its own services: clients talk to it with any OpenAI SDK, and behind it answer OpenAI, servers
+//! that imitate it, Claude, or a service of the host's own, whole and streamed. Everything is a [`tower::Layer`] around a
+//! `Service<http::Request<_>>`, so tower's and tower-http's layers fit in between.
+//!
+//! ```text
+//! host's own router (axum, hyper, anything that takes a tower Service)
+//!   └─ AuthLayer            who is asking?           401 before a byte of the body is read
+//!      └─ ChatLayer         HTTP becomes a chat      reads, checks and indexes the body once; errors become OpenAI's
+//!         └─ ModelRouter    who answers this model?  also GET /v1/models
+//!            ├─ TranslateLayer<OpenAi>     · HTTP client
+//!            ├─ TranslateLayer<Anthropic>  · HTTP client
+//!            └─ the host's own service
+//! ```
+//!
+//! # The stack
+//!
+//! Two mocks stand in the place of the HTTP clients, so that this runs anywhere; a real one is `client::Client`.
+//!
+//! ```
+//! # tokio_test::block_on(async {
+//! use http_body_util::BodyExt;
+//! use tower::{Layer, ServiceExt};
+//! use tower_completions::auth::{AuthLayer, Key, MemoryKeys};
+//! use tower_completions::mock::Mock;
+//! use tower_completions::translate::{Anthropic, OpenAi};
+//! use tower_completions::{ChatLayer, Endpoint, Model, ModelRouter, TranslateLayer};
+//!
+//! let gpt = TranslateLayer::new(OpenAi::new("https://api.openai.com/v1")?.key("sk-…")?).layer(Mock::openai());
+//! let claude = TranslateLayer::new(Anthropic::new("https://api.anthropic.com")?.key("sk-ant-…")?).layer(Mock::anthropic());
+//! let router = ModelRouter::new([Model::new("gpt-4o-mini", gpt), Model::new("claude-sonnet-4-20250514", claude)]);
+//! let models = router.models();
+//! let keys = MemoryKeys::from_keys([Key::new("alice", "sk-test-alice")?])?;
+//! let app = AuthLayer::new(keys).layer(Endpoint::new(ChatLayer::new().layer(router), models));
+//!
+//! let request = http::Request::post("/v1/chat/completions").header("authorization", "Bearer sk-test-alice").body(
+//!     r#"{"model": "claude-sonnet-4-20250514", "messages": [{"role": "user", "content": "Good morning"}]}"#.to_owned(),
+//! )?;
+//! let answer = app.oneshot(request).await?.into_body().collect().await?.to_bytes();
+//! let answer: serde_json::Value = serde_json::from_slice(&answer)?;
+//! assert_eq!(answer["object"], "chat.completion");
+//! assert!(answer["choices"][0]["message"]["content"].as_str().unwrap().ends_with("Good morning"));
+//! # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(()) }).unwrap();
+//! ```
+//!
+//! # The map
+//!
+//! | module | what is in it | alone it is good for |
+//! |---|---|---|
+//! | [`auth`] | [`AuthLayer`], [`KeyStore`], [`Principal`]: who is asking | keys in front of any HTTP service |
+//! | [`chat`] | [`ChatLayer`], [`ChatRequest`]: the border; the verbs of an answer and their writers | checked requests and OpenAI's errors for a model of one's own |
+//! | [`route`] | [`ModelRouter`], [`Endpoint`]: who answers which model, and the list of models | several models behind one URL |
+//! | [`translate`] | [`TranslateLayer`] and the dialects | a provider's protocol in a command-line tool |
+//! | [`usage`] | [`Usage`], [`UsageCell`], [`Served`]: what an answer tells the layers outside it | metering |
+//! | [`error`](mod@error) | [`ApiError`]: OpenAI's error object | refusals by the host's own layers |
+//! | [`body`], [`json`], [`secret`] | what the others are made of | |
+//! | `client` | a ready-made HTTP client | |
+//! | `mock` | providers that are not real | tests and demos |
+//!
+//! What they tell each other travels in extensions: a [`Principal`] with the request, a [`UsageCell`] and [`Served`] with the
+//! response. Nothing fails because one is absent.
+//!
+//! # Features
+//!
+//! | feature | default | what it adds |
+//! |---|---|---|
+//! | `memory-keys` | yes | `MemoryKeys`: keys in memory, as SHA-256 digests |
+//! | `client` | no | `client::Client`: hyper-util's pool over rustls |
+//! | `mock` | no | `mock::Mock`: scripted providers, in process and on sockets |
+//!
+//! Without features nothing here needs a runtime: no task is spawned and no timer started.
+#![cfg_attr(docsrs, feature(doc_cfg))]
+#![forbid(unsafe_code)]
 
 pub mod auth;
 pub mod body;
@@ -25,3 +98,8 @@ pub use route::{Endpoint, Model, ModelRouter};
 pub use secret::Secret;
 pub use translate::TranslateLayer;
 pub use usage::{Observed, Served, Usage, UsageCell, UsageSource};
+
+/// The snippets of the README, which have to compile.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

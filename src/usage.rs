@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::BufMut;
 
+use crate::error::ApiError;
 use crate::json::{Raw, write_u64};
 
 /// The tokens of one answer, in disjoint classes: each token is counted in exactly one field.
@@ -177,6 +178,11 @@ pub struct Observed {
 }
 
 impl Observed {
+    /// The answer ended with this error.
+    pub fn fail(&mut self, error: &ApiError) {
+        self.failure = Some(error.code().unwrap_or(error.kind()).to_owned());
+    }
+
     /// How much the usage can be trusted.
     pub fn source(&self) -> UsageSource {
         match (&self.usage, self.complete) {

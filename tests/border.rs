@@ -52,7 +52,7 @@ impl Body for Silent {
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.0.clone()
+        self.0
     }
 }
 

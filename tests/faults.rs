@@ -586,3 +586,16 @@ async fn one_upstream_stream_is_polled_no_further_than_its_client_reads() {
         assert_eq!(polled.load(Ordering::Relaxed), read);
     }
 }
+
+#[tokio::test]
+async fn a_stream_read_to_its_end_gives_its_connection_back() {
+    let mock = Mock::openai();
+    let upstream = mock.listen().await.unwrap();
+    let gateway = Gateway::before(&upstream.base_url()).await;
+    for _ in 0..10 {
+        assert_eq!(read(gateway.chat(&Client::new(), ask(STREAM)).await).await.status, 200);
+        // The pool hears of it a moment later.
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert!(upstream.connections() <= 3, "{} connections for ten streams", upstream.connections());
+}

@@ -1,5 +1,8 @@
 //! What both writers write alike.
 
+use std::hash::{BuildHasher, RandomState};
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use bytes::BufMut;
 
 use super::sink::{Citation, Reasoning, ReasoningPiece, Seen};
@@ -22,6 +25,16 @@ impl AnswerHead {
         Self { created, make_id }
     }
 
+    /// The head of an answer that begins now, with a random id if the provider gives none.
+    pub fn now() -> Self {
+        Self::at(SystemTime::now())
+    }
+
+    /// The head of an answer that begins at this time, with a random id if the provider gives none.
+    pub fn at(time: SystemTime) -> Self {
+        Self::new(time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs(), random_id)
+    }
+
     /// Appends `{"id":…,"object":…,"created":…,"model":…,`.
     pub(super) fn write(&self, out: &mut Vec<u8>, id: Text<'_>, model: Text<'_>, object: &str) {
         out.extend_from_slice(br#"{"id":"#);
@@ -40,11 +53,17 @@ impl AnswerHead {
     }
 }
 
+/// `RandomState` brings fresh randomness with every call.
+fn random_id() -> String {
+    let random = || RandomState::new().hash_one(0_u8);
+    format!("chatcmpl-{:016x}{:016x}", random(), random())
+}
+
 /// A `delta` of one piece.
 pub(super) enum Delta<'a> {
     Content(Text<'a>),
     Refusal(Text<'a>),
-    Reasoning(Reasoning<'a>),
+    Reasoning { piece: Reasoning<'a>, is_first: bool },
 }
 
 impl Delta<'_> {
@@ -58,7 +77,7 @@ impl Delta<'_> {
                 out.put_slice(br#"{"refusal":"#);
                 text.write_quoted(out);
             }
-            Self::Reasoning(reasoning) => {
+            Self::Reasoning { piece: reasoning, is_first } => {
                 out.put_slice(b"{");
                 if let ReasoningPiece::Text(text) = reasoning.piece {
                     out.put_slice(br#""reasoning_content":"#);
@@ -66,7 +85,7 @@ impl Delta<'_> {
                     out.put_slice(b",");
                 }
                 out.put_slice(br#""reasoning_details":["#);
-                write_detail(out, &reasoning);
+                write_detail(out, &reasoning, is_first);
                 out.put_slice(b"]");
             }
         }
@@ -74,8 +93,9 @@ impl Delta<'_> {
     }
 }
 
-/// One entry of `reasoning_details`.
-pub(super) fn write_detail(out: &mut impl BufMut, reasoning: &Reasoning<'_>) {
+/// One entry of `reasoning_details`, or a later piece of it: the SDKs join the strings of all pieces, so that what is the
+/// same for the whole entry may only be in the first.
+pub(super) fn write_detail(out: &mut impl BufMut, reasoning: &Reasoning<'_>, is_first: bool) {
     let (head, text): (&[u8], _) = match reasoning.piece {
         ReasoningPiece::Text(text) => (br#"{"type":"reasoning.text","text":"#, text),
         ReasoningPiece::Signature(text) => (br#"{"type":"reasoning.text","signature":"#, text),
@@ -83,13 +103,15 @@ pub(super) fn write_detail(out: &mut impl BufMut, reasoning: &Reasoning<'_>) {
     };
     out.put_slice(head);
     text.write_quoted(out);
-    write_detail_tail(out, reasoning.format, reasoning.index);
+    write_detail_tail(out, is_first.then_some(reasoning.format), reasoning.index);
 }
 
 /// The end of an entry of `reasoning_details`.
-pub(super) fn write_detail_tail(out: &mut impl BufMut, format: &str, index: u32) {
-    out.put_slice(br#","format":"#);
-    write_str(out, format);
+pub(super) fn write_detail_tail(out: &mut impl BufMut, format: Option<&str>, index: u32) {
+    if let Some(format) = format {
+        out.put_slice(br#","format":"#);
+        write_str(out, format);
+    }
     out.put_slice(br#","index":"#);
     write_u64(out, index.into());
     out.put_slice(b"}");

@@ -52,7 +52,9 @@ impl Tail {
     }
 
     fn is_between_events(&self) -> bool {
-        matches!(&self.0, [.., b'\n', b'\n'] | [.., b'\r', b'\r'] | b"\r\n\r\n")
+        let text = &self.0[..];
+        let line = text.strip_suffix(b"\r\n").or(text.strip_suffix(b"\n")).or(text.strip_suffix(b"\r"));
+        line.is_some_and(|line| line.ends_with(b"\n") || line.ends_with(b"\r"))
     }
 }
 
@@ -91,5 +93,35 @@ where
 
     fn size_hint(&self) -> SizeHint {
         self.inner.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_line_ends_an_event_whatever_the_line_endings_and_the_cuts() {
+        for (text, between) in [
+            ("", true),
+            ("data: x\n\n", true),
+            ("data: x\r\n\r\n", true),
+            ("data: x\r\r", true),
+            ("data: x\r\n\n", true),
+            ("data: x\n\r\n", true),
+            ("data: x\n\n: ping\n\n\n", true),
+            ("data: x", false),
+            ("data: x\n", false),
+            ("data: x\r", false),
+            ("data: x\r\n", false),
+            ("data: x\n\nd", false),
+        ] {
+            for cut in 0..=text.len() {
+                let mut tail = Tail::default();
+                tail.push(&text.as_bytes()[..cut]);
+                tail.push(&text.as_bytes()[cut..]);
+                assert_eq!(tail.is_between_events(), between, "{text:?} cut at {cut}");
+            }
+        }
     }
 }

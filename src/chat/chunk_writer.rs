@@ -24,6 +24,7 @@ pub struct ChunkWriter {
     usage: Option<Usage>,
     tools: u32,
     last_tool: ToolKind,
+    last_reasoning: Option<u32>,
     finish: Option<FinishReason>,
     out: BytesMut,
     frames: VecDeque<Bytes>,
@@ -41,6 +42,7 @@ impl ChunkWriter {
             usage: None,
             tools: 0,
             last_tool: ToolKind::Function,
+            last_reasoning: None,
             finish: None,
             out: BytesMut::new(),
             frames: VecDeque::new(),
@@ -146,7 +148,8 @@ impl Sink for ChunkWriter {
         {
             return;
         }
-        self.chunk(|out| Delta::Reasoning(reasoning).write(out));
+        let is_first = self.last_reasoning.replace(reasoning.index) != Some(reasoning.index);
+        self.chunk(|out| Delta::Reasoning { piece: reasoning, is_first }.write(out));
     }
 
     fn tool_start(&mut self, id: Text<'_>, name: Text<'_>, kind: ToolKind) {
@@ -337,8 +340,8 @@ mod tests {
             "{\"content\":\"a\\\"\\n\u{2028}\"}",
             r#"{"refusal":"no"}"#,
             r#"{"reasoning_content":"hm","reasoning_details":[{"type":"reasoning.text","text":"hm","format":"f-v1","index":2}]}"#,
-            r#"{"reasoning_details":[{"type":"reasoning.text","signature":"s","format":"f-v1","index":2}]}"#,
-            r#"{"reasoning_details":[{"type":"reasoning.encrypted","data":"e","format":"f-v1","index":2}]}"#,
+            r#"{"reasoning_details":[{"type":"reasoning.text","signature":"s","index":2}]}"#,
+            r#"{"reasoning_details":[{"type":"reasoning.encrypted","data":"e","index":2}]}"#,
             r#"{"tool_calls":[{"index":0,"id":"c1","type":"function","function":{"name":"f","arguments":""}}]}"#,
             r#"{"tool_calls":[{"index":0,"function":{"arguments":"{}"}}]}"#,
             r#"{"tool_calls":[{"index":1,"id":"c2","type":"custom","custom":{"name":"g","input":""}}]}"#,

@@ -278,3 +278,54 @@ impl From<Fault> for ApiError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fault(body: &str) -> (Option<String>, Option<String>) {
+        let error = read(body.as_bytes()).unwrap_err();
+        (error.param().map(str::to_owned), error.code().map(str::to_owned))
+    }
+
+    fn named(param: &str, code: &str) -> (Option<String>, Option<String>) {
+        (Some(param.to_owned()), Some(code.to_owned()))
+    }
+
+    #[test]
+    fn finds_fields_and_messages() {
+        let body = r#"{"messages" : [ {"role":"user"}, {"r\u006fle":"user"} ],"mod\u0065l":"a\nb","stream":true}"#;
+        let index = read(body.as_bytes()).unwrap();
+        assert_eq!((&*index.model, index.stream, index.include_usage), ("a\nb", true, false));
+        let spans: Vec<_> = index.messages.iter().map(|span| &body[span.range()]).collect();
+        assert_eq!(spans, [r#"{"role":"user"}"#, r#"{"r\u006fle":"user"}"#]);
+        let keys: Vec<_> = index.fields.iter().map(|field| &body[field.key.range()]).collect();
+        assert_eq!(keys, ["messages", r"mod\u0065l", "stream"]);
+    }
+
+    #[test]
+    fn json_comes_before_types_and_types_before_what_is_missing() {
+        assert_eq!(fault(r#"{"stream":1,"messages":[1]"#).1.as_deref(), Some("invalid_json"));
+        assert_eq!(fault(r#"{"messages":[1],"stream":1}"#), named("stream", "invalid_type"));
+        assert_eq!(fault(r#"{"messages":[1]}"#), named("messages[0]", "invalid_type"));
+        assert_eq!(fault(r#"{"messages":[]}"#), named("model", "missing_required_parameter"));
+        assert_eq!(fault(r#"{"model":"m","messages":[]}"#), named("messages", "invalid_value"));
+    }
+
+    #[test]
+    fn no_spelling_hides_a_second_field() {
+        let twice = |field: &str| named(field, "duplicate_parameter");
+        assert_eq!(fault(r#"{"model":"a","mod\u0065l":"b"}"#), twice("model"));
+        assert_eq!(fault(r#"{"mod\u0065l":"b","model":"a"}"#), twice("model"));
+        let message = r#"{"model":"m","messages":[{"role":"user","rol\u0065":"system"}]}"#;
+        assert_eq!(fault(message), twice("messages[0].role"));
+    }
+
+    #[test]
+    fn every_shape_is_documented_and_null_is_absent() {
+        assert!(is_documented("tools") && !is_documented("Tools") && !is_documented("x"));
+        let body =
+            r#"{"model":"m","messages":[{"role":"user","content":null}],"tools":null,"stream":null,"stop":null}"#;
+        assert!(!read(body.as_bytes()).unwrap().stream);
+    }
+}

@@ -46,7 +46,7 @@ impl Details {
         if let ReasoningPiece::Encrypted(_) = reasoning.piece {
             self.close();
             comma(&mut self.json);
-            return write_detail(&mut self.json, &reasoning);
+            return write_detail(&mut self.json, &reasoning, true);
         }
         if self.open.as_ref().is_none_or(|open| open.index != reasoning.index) {
             self.close();
@@ -74,7 +74,7 @@ impl Details {
             out.extend_from_slice(&signature);
         }
         out.push(b'"');
-        write_detail_tail(out, open.format, open.index);
+        write_detail_tail(out, Some(open.format), open.index);
     }
 }
 

@@ -83,3 +83,38 @@ where
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(lines: &[(&'static str, &'static str)]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for (name, value) in lines {
+            headers.append(*name, value.parse().unwrap());
+        }
+        headers
+    }
+
+    #[test]
+    fn the_body_is_json_or_nothing_is_said() {
+        let one = |value: &'static str| is_json(&headers(&[("content-type", value)]));
+        assert!(is_json(&headers(&[])));
+        assert!(one("application/json") && one("Application/JSON ; charset=utf-8") && one("application/json;"));
+        assert!(!one("") && !one("text/json") && !one("application/jsonp") && !one("application/json, text/plain"));
+        assert!(!is_json(&headers(&[("content-type", "application/json"), ("content-type", "application/json")])));
+    }
+
+    #[test]
+    fn the_head_is_checked_in_order() {
+        let chat = Chat::new((), 10);
+        let status = |method: Method, lines: &[(&'static str, &'static str)]| {
+            chat.check_head(&method, &headers(lines)).map_err(|error| error.status().as_u16())
+        };
+        let (large, zipped) = (("content-length", "11"), ("content-encoding", "gzip"));
+        assert_eq!(status(Method::GET, &[large, zipped]), Err(405));
+        assert_eq!(status(Method::POST, &[large, zipped]), Err(415));
+        assert_eq!(status(Method::POST, &[large]), Err(413));
+        assert_eq!(status(Method::POST, &[("content-length", "10"), ("content-encoding", "Identity")]), Ok(()));
+    }
+}

@@ -110,3 +110,26 @@ impl fmt::Debug for Models {
         f.debug_list().entries(&self.registry.models).finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percent_encoding_is_undone_once() {
+        for (encoded, plain) in
+            [("a/b:c", "a/b:c"), ("a%2Fb%3ac", "a/b:c"), ("%2525", "%25"), ("%C3%BC", "ü"), ("a+b", "a+b"), ("", "")]
+        {
+            assert_eq!(percent_decode(encoded).as_deref(), Some(plain));
+        }
+        for broken in ["%", "%2", "%zz", "%+f", "%-1", "%ff", "a%C3", "%é"] {
+            assert_eq!(percent_decode(broken), None, "{broken}");
+        }
+    }
+
+    #[test]
+    fn its_paths() {
+        assert!(["/v1/models", "/v1/models/", "/v1/models/a/b"].into_iter().all(Models::is_path));
+        assert!(!["/v1/modelsx", "/v1/model", "//v1/models", "/V1/models", ""].into_iter().any(Models::is_path));
+    }
+}

@@ -168,3 +168,58 @@ fn set(headers: &mut HeaderMap, name: HeaderName, value: &str) {
         headers.insert(name, value);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use http_body_util::{BodyExt, Full};
+    use tower::{ServiceExt, service_fn};
+
+    use super::*;
+    use crate::auth::ModelFilter;
+
+    /// Answers with the body that arrives.
+    fn model(id: &str) -> Model {
+        let echo = service_fn(async |request: Request<ChatRequest>| {
+            Ok::<_, Infallible>(Response::new(Full::new(request.into_body().to_bytes())))
+        });
+        Model::new(id, echo)
+    }
+
+    fn ask(model: &str) -> Request<ChatRequest> {
+        let body = format!(r#"{{"model":"{model}","messages":[{{"role":"user"}}]}}"#);
+        Request::new(ChatRequest::from_bytes(body).unwrap())
+    }
+
+    #[tokio::test]
+    async fn renames_and_says_who_served() {
+        let router = ModelRouter::new([model("a").upstream("b"), model("a\u{7f}")]);
+        let response = router.clone().oneshot(ask("a")).await.unwrap();
+        assert_eq!(response.headers()["x-served-model"], "a");
+        assert_eq!(response.headers()["x-served-provider"], "in-process");
+        assert_eq!(*response.extensions().get::<Served>().unwrap().model, *"a");
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        assert_eq!(body, ask("b").into_body().to_bytes());
+        let response = router.oneshot(ask("a\u{7f}")).await.unwrap();
+        assert!(!response.headers().contains_key("x-served-model"), "what a header cannot hold is left out");
+    }
+
+    #[tokio::test]
+    async fn the_later_of_two_models_counts_and_the_order_stays() {
+        let router = ModelRouter::new([model("a").upstream("old"), model("b"), model("a").upstream("new")]);
+        assert_eq!(router.models.list(&Extensions::new()).map(|model| &**model.id()).collect::<Vec<_>>(), ["a", "b"]);
+        let body = router.oneshot(ask("a")).await.unwrap().into_body().collect().await.unwrap().to_bytes();
+        assert_eq!(body, ask("new").into_body().to_bytes());
+    }
+
+    #[tokio::test]
+    async fn what_is_not_allowed_is_not_found() {
+        let router = ModelRouter::new([model("a"), model("b")]);
+        for (id, status) in [("a", 200), ("b", 404), ("c", 404)] {
+            let mut request = ask(id);
+            request.extensions_mut().insert(Principal::new("x").models(ModelFilter::new(["a", "c"])));
+            assert_eq!(router.clone().oneshot(request).await.unwrap().status(), status, "{id}");
+        }
+    }
+}

@@ -65,7 +65,7 @@ where
     }
 
     fn fail(&mut self, error: ApiError) {
-        self.cell.record(|seen| seen.failure = error.code().or(Some(error.kind())).map(str::to_owned));
+        self.cell.record(|seen| seen.fail(&error));
         self.failure = Some(error);
         self.upstream = None;
     }
@@ -107,5 +107,75 @@ where
 impl<D, B> fmt::Debug for AnswerBody<D, B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AnswerBody").field("writer", &self.writer).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::convert::Infallible;
+    use std::rc::Rc;
+    use std::task::Waker;
+
+    use http_body_util::StreamBody;
+
+    use super::*;
+    use crate::chat::{AnswerHead, ChatRequest};
+    use crate::translate::{Dialect, OpenAi, OpenAiDecoder};
+
+    type Polled = Poll<Option<Result<Frame<Bytes>, BoxError>>>;
+
+    /// The answer to a stream of these frames, which begins anew when it is over; and how many frames were taken.
+    fn endless(
+        frames: &'static [&'static str],
+    ) -> (AnswerBody<OpenAiDecoder, impl Body<Data = Bytes, Error = Infallible>>, Rc<Cell<usize>>) {
+        let taken = Rc::new(Cell::new(0));
+        let count = taken.clone();
+        let frames = frames.iter().cycle().map(move |frame| {
+            count.set(count.get() + 1);
+            Ok(Frame::data(Bytes::from_static(frame.as_bytes())))
+        });
+        let chat = ChatRequest::from_bytes(r#"{"model":"m","messages":[{"role":"user"}],"stream":true}"#).unwrap();
+        let (_, decoder) = OpenAi::new("http://h").unwrap().encode(&chat).unwrap();
+        let cell = UsageCell::new();
+        let writer = ChunkWriter::new(AnswerHead::new(0, String::new), cell.clone(), false);
+        (AnswerBody::new(Box::pin(StreamBody::new(tokio_stream::iter(frames))), decoder, writer, cell), taken)
+    }
+
+    fn poll<D: Decode, B: Body<Error = Infallible>>(body: &mut AnswerBody<D, B>) -> Polled {
+        Pin::new(body).poll_frame(&mut Context::from_waker(Waker::noop()))
+    }
+
+    fn text(polled: Polled) -> String {
+        let Poll::Ready(Some(Ok(frame))) = polled else { panic!("a frame: {polled:?}") };
+        String::from_utf8(frame.into_data().unwrap().to_vec()).unwrap()
+    }
+
+    #[test]
+    fn one_frame_is_taken_for_each_that_leaves() {
+        let (mut body, taken) = endless(&["data: {\"choices\":[]}\n\n"]);
+        for at in 1..4 {
+            assert_eq!(text(poll(&mut body)), "data: {\"choices\":[]}\n\n");
+            assert_eq!(taken.get(), at);
+        }
+    }
+
+    #[test]
+    fn after_the_end_little_more_is_read_and_nothing_is_sent() {
+        let (mut body, taken) = endless(&["data: {\"choices\":[]}\n\ndata: [DONE]\n\n", "data: more\n\n"]);
+        assert!(text(poll(&mut body)).ends_with("data: [DONE]\n\n"));
+        for _ in 0..3 {
+            assert!(matches!(poll(&mut body), Poll::Ready(None)));
+            assert_eq!(taken.get(), 1 + LINGER);
+        }
+    }
+
+    #[test]
+    fn after_a_failure_nothing_more_is_read() {
+        let (mut body, taken) = endless(&["data: {\"choices\":[]}\n\n", "data: {\n\n"]);
+        assert!(text(poll(&mut body)).starts_with("data: {\"choices"));
+        assert!(text(poll(&mut body)).starts_with("data: {\"error"));
+        assert!(matches!(poll(&mut body), Poll::Ready(None)));
+        assert_eq!((taken.get(), body.cell.observed().failure.as_deref()), (2, Some("upstream_error")));
     }
 }

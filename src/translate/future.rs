@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER};
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER};
 use http::response::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use http_body::Body;
@@ -13,7 +13,7 @@ use pin_project_lite::pin_project;
 use super::body::AnswerBody;
 use super::dialect::Decode;
 use crate::body::ResponseBody;
-use crate::chat::{AnswerHead, ChunkWriter, MessageWriter};
+use crate::chat::{AnswerHead, AnswerWriter, ChunkWriter, stream_headers};
 use crate::collect::{Collect, CollectError};
 use crate::error::{ApiError, BoxError};
 use crate::usage::{Served, UsageCell};
@@ -58,6 +58,9 @@ pin_project! {
     }
 }
 
+/// The client's response.
+type Translated<D, B> = Response<ResponseBody<AnswerBody<D, B>>>;
+
 /// The head of the answer is there.
 struct Reading<D, B> {
     headers: HeaderMap,
@@ -74,16 +77,11 @@ enum ReadingBody<D, B> {
         body: Whole<B>,
         decoder: D,
     },
-    Message {
+    /// Also where a stream was asked for and JSON came.
+    Answer {
         body: Whole<B>,
         decoder: D,
-        writer: MessageWriter,
-    },
-    /// A whole answer although a stream was asked for.
-    Unstreamed {
-        body: Whole<B>,
-        decoder: D,
-        writer: ChunkWriter,
+        writer: AnswerWriter,
     },
     Stream {
         body: Option<AnswerBody<D, B>>,
@@ -131,23 +129,17 @@ where
         let body = if !head.status.is_success() {
             let body = Whole { body, collect: Collect::cut(MAX_ERROR) };
             ReadingBody::Error { status: head.status, body, decoder }
-        } else if !streaming {
-            let writer = MessageWriter::new(answer_head, cell.clone());
-            let body = Whole { body, collect: Collect::all(max_answer) };
-            ReadingBody::Message { body, decoder, writer }
+        } else if !streaming || is_json(&head.headers) {
+            let writer = AnswerWriter::with_head(streaming, show_usage, answer_head, cell.clone());
+            ReadingBody::Answer { body: Whole { body, collect: Collect::all(max_answer) }, decoder, writer }
         } else {
             let writer = ChunkWriter::new(answer_head, cell.clone(), show_usage);
-            if is_json(&head.headers) {
-                let body = Whole { body, collect: Collect::all(max_answer) };
-                ReadingBody::Unstreamed { body, decoder, writer }
-            } else {
-                ReadingBody::Stream { body: Some(AnswerBody::new(body, decoder, writer, cell.clone())) }
-            }
+            ReadingBody::Stream { body: Some(AnswerBody::new(body, decoder, writer, cell.clone())) }
         };
         Self { headers: head.headers, cell, served, dropped, body }
     }
 
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Success<D, B>, ApiError>> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Translated<D, B>, ApiError>> {
         let is_compressed = self.is_compressed();
         if is_compressed && !matches!(self.body, ReadingBody::Error { .. }) {
             return Poll::Ready(Err(ApiError::upstream_error("The upstream provider compressed its answer unasked.")));
@@ -163,15 +155,11 @@ where
                 };
                 Poll::Ready(Err(error))
             }
-            ReadingBody::Message { body, decoder, writer } => {
+            ReadingBody::Answer { body, decoder, writer } => {
                 let body = ready!(body.poll(cx))?;
                 decoder.whole(body, writer)?;
-                Poll::Ready(writer.take().map(Success::Whole).ok_or_else(unfinished))
-            }
-            ReadingBody::Unstreamed { body, decoder, writer } => {
-                let body = ready!(body.poll(cx))?;
-                decoder.whole(body, writer)?;
-                Poll::Ready(writer.take().map(Success::Events).ok_or_else(unfinished))
+                let whole = writer.take().ok_or_else(unfinished)?;
+                Poll::Ready(Ok(writer.respond(ResponseBody::full(whole))))
             }
             ReadingBody::Stream { body } => {
                 if let Some(body) = body {
@@ -180,7 +168,9 @@ where
                         return Poll::Ready(Err(error));
                     }
                 }
-                Poll::Ready(body.take().map(Success::Stream).ok_or_else(unfinished))
+                let mut response = Response::new(ResponseBody::inner(body.take().ok_or_else(unfinished)?));
+                stream_headers(response.headers_mut());
+                Poll::Ready(Ok(response))
             }
         }
     }
@@ -189,15 +179,15 @@ where
         self.headers.get(CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity")
     }
 
-    fn respond(self, outcome: Result<Success<D, B>, ApiError>) -> Response<ResponseBody<AnswerBody<D, B>>> {
+    fn respond(self, outcome: Result<Translated<D, B>, ApiError>) -> Translated<D, B> {
         let mut response = match outcome {
-            Ok(success) => success.into_response(),
+            Ok(response) => response,
             Err(error) => {
-                self.cell.record(|seen| seen.failure = error.code().or(Some(error.kind())).map(str::to_owned));
+                self.cell.record(|seen| seen.fail(&error));
                 let mut response = error.into_response();
                 for name in RETRY_HEADERS {
                     if let Some(value) = self.headers.get(&name) {
-                        response.headers_mut().insert(name, value.clone());
+                        response.headers_mut().entry(name).or_insert_with(|| value.clone());
                     }
                 }
                 response
@@ -211,32 +201,6 @@ where
         }
         response.extensions_mut().insert(self.cell);
         response.extensions_mut().insert(self.served);
-        response
-    }
-}
-
-/// What a client gets with a 200.
-enum Success<D, B> {
-    Whole(Bytes),
-    Events(Bytes),
-    Stream(AnswerBody<D, B>),
-}
-
-impl<D, B> Success<D, B> {
-    fn into_response(self) -> Response<ResponseBody<AnswerBody<D, B>>> {
-        let (body, is_stream) = match self {
-            Self::Whole(bytes) => (ResponseBody::full(bytes), false),
-            Self::Events(bytes) => (ResponseBody::full(bytes), true),
-            Self::Stream(body) => (ResponseBody::inner(body), true),
-        };
-        let mut response = Response::new(body);
-        let headers = response.headers_mut();
-        if is_stream {
-            headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
-            headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-        } else {
-            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        }
         response
     }
 }

@@ -105,3 +105,91 @@ where
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use http::HeaderMap;
+    use http_body_util::BodyExt;
+    use tower::{Layer, ServiceExt, service_fn};
+
+    use super::*;
+    use crate::chat::Sink;
+    use crate::translate::{Decode, TranslateLayer};
+
+    /// Leaves a field out, and forwards whatever comes.
+    struct Lossy;
+    struct Forward;
+
+    impl Dialect for Lossy {
+        const NAME: &'static str = "lossy";
+        type Decoder = Forward;
+
+        fn encode(&self, chat: &ChatRequest) -> Result<(Upstream, Forward), ApiError> {
+            let mut dropped = Dropped::default();
+            for field in ["seed", "seed", "tools[0].strict", "b\na\u{fc}d"] {
+                dropped.push(field);
+            }
+            let uri = http::Uri::from_static("http://upstream.test/x");
+            Ok((Upstream { uri, headers: HeaderMap::new(), body: chat.to_bytes(), dropped }, Forward))
+        }
+    }
+
+    impl Decode for Forward {
+        fn stream(&mut self, bytes: Bytes, sink: &mut impl Sink) -> Result<(), ApiError> {
+            sink.forward(bytes);
+            Ok(())
+        }
+        fn end(&mut self, sink: &mut impl Sink) -> Result<(), ApiError> {
+            sink.end();
+            Ok(())
+        }
+        fn whole(&mut self, body: Bytes, sink: &mut impl Sink) -> Result<(), ApiError> {
+            sink.forward(body);
+            sink.end();
+            Ok(())
+        }
+        fn error(&self, _: http::StatusCode, _: &[u8]) -> ApiError {
+            ApiError::internal()
+        }
+    }
+
+    fn ask() -> Request<ChatRequest> {
+        let chat = ChatRequest::from_bytes(r#"{"model":"m","messages":[{"role":"user"}]}"#).unwrap();
+        let mut request = Request::new(chat);
+        request.headers_mut().insert("cookie", HeaderValue::from_static("planted"));
+        request.extensions_mut().insert(7_u8);
+        request
+    }
+
+    async fn upstream(request: Request<Full<Bytes>>) -> Result<Response<Full<Bytes>>, Infallible> {
+        assert_eq!((request.method(), request.uri().path()), (&Method::POST, "/x"));
+        assert_eq!(request.headers().len(), 1, "{:?}", request.headers());
+        assert_eq!(request.headers()["accept-encoding"], "identity");
+        assert_eq!(request.extensions().get(), Some(&7_u8));
+        Ok(Response::new(Full::new(Bytes::from_static(b"answer"))))
+    }
+
+    #[tokio::test]
+    async fn what_is_left_out_is_named() {
+        let layer = TranslateLayer::new(Lossy).provider("mine");
+        let response = layer.layer(service_fn(upstream)).oneshot(ask()).await.unwrap();
+        assert_eq!(response.headers()["x-dropped-params"], "seed, tools[0].strict");
+        let served = response.extensions().get::<Served>().unwrap();
+        assert_eq!((&*served.provider, &*served.model, served.attempts), ("mine", "m", 1));
+        assert!(response.extensions().get::<UsageCell>().unwrap().observed().complete);
+        assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), "answer");
+    }
+
+    #[tokio::test]
+    async fn strict_refuses_it_instead() {
+        let nobody = service_fn(async |_: Request<Full<Bytes>>| -> Result<Response<Full<Bytes>>, Infallible> {
+            panic!("nothing is sent");
+        });
+        let response = TranslateLayer::new(Lossy).strict().layer(nobody).oneshot(ask()).await.unwrap();
+        assert_eq!(response.status(), 400);
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        assert!(std::str::from_utf8(&body).unwrap().contains(r#""param":"seed","code":"unsupported_parameter""#));
+    }
+}

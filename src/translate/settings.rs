@@ -1,8 +1,7 @@
 //! What a host can choose for every dialect.
 
-use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use crate::chat::AnswerHead;
 
@@ -24,13 +23,6 @@ impl Settings {
 
     /// The head of an answer that begins now.
     pub(super) fn answer_head(&self) -> AnswerHead {
-        let now = (self.clock)().duration_since(UNIX_EPOCH).unwrap_or_default();
-        AnswerHead::new(now.as_secs(), random_id)
+        AnswerHead::at((self.clock)())
     }
-}
-
-/// An id for an answer to which the provider gave none. `RandomState` brings fresh randomness with every call.
-fn random_id() -> String {
-    let random = || RandomState::new().hash_one(0_u8);
-    format!("chatcmpl-{:016x}{:016x}", random(), random())
 }

@@ -31,6 +31,10 @@ impl From<Fault> for Unsupported {
     }
 }
 
+/// The values of `format` that Anthropic knows: those of its SDK's `transform_schema`.
+const FORMATS: [&str; 10] =
+    ["date-time", "time", "date", "duration", "email", "hostname", "uri", "ipv4", "ipv6", "uuid"];
+
 /// What a keyword of JSON Schema holds, or what becomes of it.
 enum Keyword {
     /// A schema, or a list of schemas.
@@ -43,6 +47,8 @@ enum Keyword {
     Limit,
     /// Left out where it is more than 1.
     MinItems,
+    /// `format`: left out where Anthropic does not know it.
+    Format,
     /// `oneOf`: becomes `anyOf`.
     OneOf,
     /// Nothing that could be left out without changing what the schema means.
@@ -62,6 +68,7 @@ impl Keyword {
             "minimum" | "maximum" | "exclusiveMinimum" | "exclusiveMaximum" | "multipleOf" | "minLength"
             | "maxLength" | "maxItems" | "uniqueItems" | "minProperties" | "maxProperties" => Self::Limit,
             "minItems" => Self::MinItems,
+            "format" => Self::Format,
             "oneOf" => Self::OneOf,
             "contains"
             | "minContains"
@@ -161,6 +168,16 @@ impl Grammar {
                 Keyword::MinItems => {
                     let value = scanner.value()?;
                     if matches!(&text[value.clone()], "0" | "1") {
+                        self.member(text, span, value);
+                    } else {
+                        self.looser = true;
+                    }
+                    Ok(())
+                }
+                Keyword::Format => {
+                    let value = scanner.value()?;
+                    let format = Raw::checked(&text[value.clone()]).as_str();
+                    if format.is_some_and(|format| FORMATS.contains(&&*format)) {
                         self.member(text, span, value);
                     } else {
                         self.looser = true;
@@ -273,6 +290,8 @@ mod tests {
                 false,
             ),
             (r#"{"type":"array","minItems":2}"#, r#"{"type":"array"}"#, true, false),
+            (r#"{"format":"date"}"#, r#"{"format":"date"}"#, false, false),
+            (r#"{"type":"string","format":"regex"}"#, r#"{"type":"string"}"#, true, false),
             ("true", "true", false, false),
         ] {
             assert_eq!(grammar(schema).unwrap(), (expected.to_owned(), looser, narrower));

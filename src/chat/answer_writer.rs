@@ -1,0 +1,160 @@
+//! One answer, in the form that its request asked for.
+
+use bytes::Bytes;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http::{HeaderValue, Response};
+
+use super::answer::AnswerHead;
+use super::chunk_writer::ChunkWriter;
+use super::message_writer::MessageWriter;
+use super::request::ChatRequest;
+use super::sink::{Citation, FinishReason, Reasoning, Seen, Sink, ToolKind};
+use crate::error::ApiError;
+use crate::json::Text;
+use crate::usage::{Usage, UsageCell};
+
+/// Writes an answer as a stream of chunks or as one message, whichever the request asked for.
+///
+/// For a host whose own service answers a model: say the answer in verbs, send what [`take`](Self::take) hands over, and
+/// begin with the response of [`respond`](Self::respond).
+///
+/// ```
+/// use tower_completions::ChatRequest;
+/// use tower_completions::chat::{AnswerWriter, FinishReason, Sink};
+/// use tower_completions::ResponseBody;
+///
+/// # fn answer(chat: ChatRequest) -> http::Response<ResponseBody<http_body_util::Empty<bytes::Bytes>>> {
+/// let mut answer = AnswerWriter::new(&chat);
+/// answer.start("".into(), chat.model().into());
+/// answer.text("Good morning.".into());
+/// answer.finish(FinishReason::Stop, None);
+/// answer.end();
+/// let body = answer.take().unwrap_or_default();
+/// answer.respond(ResponseBody::full(body))
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct AnswerWriter {
+    form: Form,
+    cell: UsageCell,
+}
+
+#[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "both are of about the same size, and there is one for each answer")]
+enum Form {
+    Chunks(ChunkWriter),
+    Message(MessageWriter),
+}
+
+impl AnswerWriter {
+    /// A writer for the answer to this request, which begins now.
+    pub fn new(chat: &ChatRequest) -> Self {
+        Self::with_head(chat.stream(), chat.include_usage(), AnswerHead::now(), UsageCell::new())
+    }
+
+    pub(crate) fn with_head(stream: bool, show_usage: bool, head: AnswerHead, cell: UsageCell) -> Self {
+        let form = if stream {
+            Form::Chunks(ChunkWriter::new(head, cell.clone(), show_usage))
+        } else {
+            Form::Message(MessageWriter::new(head, cell.clone()))
+        };
+        Self { form, cell }
+    }
+
+    /// What can be sent: of a stream the events since the last time, of a message all of it once it has ended.
+    pub fn take(&mut self) -> Option<Bytes> {
+        match &mut self.form {
+            Form::Chunks(writer) => writer.take(),
+            Form::Message(writer) => writer.take(),
+        }
+    }
+
+    /// The answer has failed: a stream ends with the error, without `[DONE]`. Of a message nothing was sent yet; return
+    /// the error instead of it.
+    pub fn fail(&mut self, error: &ApiError) {
+        self.cell.record(|seen| seen.fail(error));
+        if let Form::Chunks(writer) = &mut self.form {
+            writer.forward(error.to_event());
+        }
+    }
+
+    /// A 200 with this body: it has the content type, and the [`UsageCell`] for the layers outside.
+    pub fn respond<B>(&self, body: B) -> Response<B> {
+        let mut response = Response::new(body);
+        let headers = response.headers_mut();
+        match self.form {
+            Form::Message(_) => {
+                headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+            }
+            Form::Chunks(_) => stream_headers(headers),
+        }
+        response.extensions_mut().insert(self.cell.clone());
+        response
+    }
+}
+
+/// The headers of a streamed answer.
+pub(crate) fn stream_headers(headers: &mut http::HeaderMap) {
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+}
+
+/// Passes a verb on to the writer.
+macro_rules! tell {
+    ($self:ident.$verb:ident($($argument:expr),*)) => {
+        match &mut $self.form {
+            Form::Chunks(writer) => writer.$verb($($argument),*),
+            Form::Message(writer) => writer.$verb($($argument),*),
+        }
+    };
+}
+
+impl Sink for AnswerWriter {
+    fn start(&mut self, id: Text<'_>, model: Text<'_>) {
+        tell!(self.start(id, model));
+    }
+
+    fn text(&mut self, text: Text<'_>) {
+        tell!(self.text(text));
+    }
+
+    fn refusal(&mut self, text: Text<'_>) {
+        tell!(self.refusal(text));
+    }
+
+    fn reasoning(&mut self, reasoning: Reasoning<'_>) {
+        tell!(self.reasoning(reasoning));
+    }
+
+    fn tool_start(&mut self, id: Text<'_>, name: Text<'_>, kind: ToolKind) {
+        tell!(self.tool_start(id, name, kind));
+    }
+
+    fn tool_args(&mut self, fragment: Text<'_>) {
+        tell!(self.tool_args(fragment));
+    }
+
+    fn citation(&mut self, citation: Citation<'_>) {
+        tell!(self.citation(citation));
+    }
+
+    fn finish(&mut self, reason: FinishReason, native: Option<Text<'_>>) {
+        tell!(self.finish(reason, native));
+    }
+
+    fn usage(&mut self, usage: Usage) {
+        tell!(self.usage(usage));
+    }
+
+    fn forward(&mut self, bytes: Bytes) {
+        tell!(self.forward(bytes));
+    }
+
+    fn observe(&mut self, seen: Seen<'_>) {
+        tell!(self.observe(seen));
+    }
+
+    fn end(&mut self) {
+        tell!(self.end());
+    }
+}
