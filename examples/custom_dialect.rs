@@ -5,17 +5,17 @@
 #![allow(clippy::print_stdout)]
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
+use http::{Request, Response, Uri};
 use http_body_util::{BodyExt, Full};
 use serde_json::json;
 use tower::{Layer, ServiceExt, service_fn};
-use tower_completions::chat::{FinishReason, PartKind, Role, Sink};
+use tower_completions::chat::{FinishReason, Role, Sink};
 use tower_completions::json::{Raw, Text};
 use tower_completions::translate::{BaseUrl, Decode, Dialect, Dropped, Upstream};
 use tower_completions::{ApiError, BoxError, ChatLayer, ChatRequest, TranslateLayer, Usage};
 
 struct Playwright {
-    base: BaseUrl,
+    uri: Uri,
 }
 
 impl Dialect for Playwright {
@@ -44,18 +44,10 @@ impl Dialect for Playwright {
                     return Err(ApiError::unsupported_value(message.path("role"), "there are no such roles in a play"));
                 }
             };
-            for part in message.parts() {
-                let part = part?;
-                let PartKind::Text(text) = part.kind() else {
-                    return Err(ApiError::unsupported_value(part.path(), "a play is made of text"));
-                };
-                lines.push(json!({"who": who, "says": text.to_str()}));
-            }
+            lines.push(json!({"who": who, "says": message.text()?}));
         }
         let body = json!({"model": chat.model(), "lines": lines, "live": chat.stream()}).to_string();
-        let mut headers = HeaderMap::new();
-        headers.insert("content-type", HeaderValue::from_static("application/json"));
-        Ok((Upstream { uri: self.base.join("/perform"), headers, body: body.into(), dropped }, Reader::default()))
+        Ok((Upstream::new(self.uri.clone(), body).dropped(dropped), Reader::default()))
     }
 }
 
@@ -94,6 +86,7 @@ impl Reader {
     }
 }
 
+/// `end` and `error` stay as they are: an answer that breaks off is a 502, and of an error the status alone speaks.
 impl Decode for Reader {
     /// The bytes may be cut anywhere.
     fn stream(&mut self, bytes: Bytes, sink: &mut impl Sink) -> Result<(), ApiError> {
@@ -107,23 +100,9 @@ impl Decode for Reader {
         if self.line.len() > MAX_LINE { Err(ApiError::upstream_too_large()) } else { Ok(()) }
     }
 
-    fn end(&mut self, _: &mut impl Sink) -> Result<(), ApiError> {
-        Err(ApiError::upstream_error("The provider's answer broke off."))
-    }
-
     fn whole(&mut self, body: Bytes, sink: &mut impl Sink) -> Result<(), ApiError> {
         self.object(&body, sink)?;
         if self.is_over { Ok(()) } else { self.end(sink) }
-    }
-
-    /// The provider's text is not passed on: it could hold what no client should see.
-    fn error(&self, status: StatusCode, _: &[u8]) -> ApiError {
-        match status.as_u16() {
-            401 | 403 => ApiError::upstream_auth(),
-            429 => ApiError::new(status, "rate_limit_error", "The provider is booked out."),
-            503 => ApiError::overloaded("The theatre is closed."),
-            _ => ApiError::upstream_error("The provider failed."),
-        }
     }
 }
 
@@ -141,7 +120,7 @@ async fn main() -> Result<(), BoxError> {
 pub(crate) async fn ask(mut body: serde_json::Value) -> Result<Response<String>, BoxError> {
     body["model"] = "hamlet".into();
     body["messages"] = json!([{"role": "user", "content": "What is the question?"}]);
-    let dialect = Playwright { base: BaseUrl::new("http://theatre.example")? };
+    let dialect = Playwright { uri: BaseUrl::new("http://theatre.example")?.join("/perform")? };
     let chat = ChatLayer::new().layer(TranslateLayer::new(dialect).layer(service_fn(theatre)));
     let (head, answer) = chat.oneshot(Request::post("/").body(body.to_string())?).await?.into_parts();
     let answer = answer.collect().await?.to_bytes();

@@ -1,29 +1,25 @@
 //! The host's own service answers a model: no provider, no HTTP client.
 //!
 //! A model is any tower service that takes a `ChatRequest`. This one runs in a thread and hands over one word at a time.
-//! It tells its answer in verbs (`start`, `text`, `finish`, …); one of two writers makes OpenAI's format of them, whole
-//! or streamed as the client asked.
+//! It tells its answer in verbs (`start`, `text`, `finish`, …); a writer makes OpenAI's format of them, whole or streamed as
+//! the client asked.
 #![allow(clippy::print_stdout)]
 
 use std::convert::Infallible;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::CONTENT_TYPE;
-use http::{HeaderValue, Request, Response};
+use http::{Request, Response};
 use http_body::{Body, Frame};
 use http_body_util::{BodyExt, StreamBody};
 use tokio::sync::mpsc;
 use tokio_stream::StreamExt;
 use tokio_stream::wrappers::ReceiverStream;
 use tower::{Layer, ServiceExt, service_fn};
-use tower_completions::chat::{AnswerHead, ChunkWriter, FinishReason, MessageWriter, PartKind, Role, Sink};
+use tower_completions::chat::{AnswerWriter, FinishReason, Role, Sink};
 use tower_completions::json::Text;
-use tower_completions::{
-    ApiError, BoxError, ChatLayer, ChatRequest, Model, ModelRouter, ResponseBody, Usage, UsageCell,
-};
+use tower_completions::{ApiError, BoxError, ChatLayer, ChatRequest, Model, ModelRouter, ResponseBody, Usage};
 
 const MODEL: &str = "parrot-1";
 
@@ -65,52 +61,46 @@ async fn answer(
 ) -> Result<Response<ResponseBody<impl Body<Data = Bytes, Error = Infallible>>>, ApiError> {
     let chat = request.into_body();
     let words = speak(last_user_text(&chat)?);
-    // What the answer tells the layers outside, such as a meter.
-    let cell = UsageCell::new();
-    let mut response = if chat.stream() {
-        let writer = ChunkWriter::new(head(), cell.clone(), chat.include_usage());
-        respond("text/event-stream", ResponseBody::inner(streamed(words, writer)))
-    } else {
-        let message = whole(words, MessageWriter::new(head(), cell.clone())).await?;
-        respond("application/json", ResponseBody::full(message))
-    };
-    response.extensions_mut().insert(cell);
-    Ok(response)
+    let mut answer = AnswerWriter::new(&chat);
+    answer.start("".into(), MODEL.into());
+    if chat.stream() {
+        let response = answer.respond(());
+        return Ok(response.map(|()| ResponseBody::inner(streamed(words, answer))));
+    }
+    let message = whole(words, &mut answer).await?;
+    Ok(answer.respond(ResponseBody::full(message)))
 }
 
 /// One event for each word, as it comes. Nothing is buffered: the client's pace is the model's.
-fn streamed(words: Words, mut writer: ChunkWriter) -> impl Body<Data = Bytes, Error = Infallible> {
+fn streamed(words: Words, mut answer: AnswerWriter) -> impl Body<Data = Bytes, Error = Infallible> {
     let mut told = 0;
     let events = words.filter_map(move |word| {
-        tell(word, &mut told, &mut writer);
-        writer.take().map(|events| Ok(Frame::data(events)))
+        tell(word, &mut told, &mut answer);
+        answer.take().map(|events| Ok(Frame::data(events)))
     });
     StreamBody::new(events)
 }
 
 /// The same verbs, collected into one message.
-async fn whole(mut words: Words, mut writer: MessageWriter) -> Result<Bytes, ApiError> {
+async fn whole(mut words: Words, answer: &mut AnswerWriter) -> Result<Bytes, ApiError> {
     let mut told = 0;
     while let Some(word) = words.next().await {
-        tell(word, &mut told, &mut writer);
+        tell(word, &mut told, answer);
     }
-    writer.take().ok_or_else(ApiError::internal)
+    answer.take().ok_or_else(ApiError::internal)
 }
 
-/// Tells the next word, or with `None` the end, in verbs. The id is left to the writer.
-fn tell(word: Option<String>, told: &mut u64, sink: &mut impl Sink) {
-    if *told == 0 {
-        sink.start(Text::plain(""), Text::plain(MODEL));
-    }
+/// Tells the next word, or with `None` the end, in verbs.
+fn tell(word: Option<String>, told: &mut u64, answer: &mut AnswerWriter) {
     match word {
         Some(word) => {
             *told += 1;
-            sink.text(Text::plain(&word));
+            answer.text(Text::plain(&word));
         }
         None => {
-            sink.finish(FinishReason::Stop, None);
-            sink.usage(Usage { output: *told, ..Usage::default() });
-            sink.end();
+            answer.finish(FinishReason::Stop, None);
+            answer.usage(Usage { output: *told, ..Usage::default() });
+            answer.end();
         }
     }
 }
@@ -133,32 +123,11 @@ fn speak(prompt: String) -> Words {
 }
 
 fn last_user_text(chat: &ChatRequest) -> Result<String, ApiError> {
-    let mut text = String::new();
     for message in chat.messages().rev() {
         let message = message?;
-        if !matches!(message.role(), Role::User) {
-            continue;
+        if matches!(message.role(), Role::User) {
+            return Ok(message.text()?.unwrap_or_default().into_owned());
         }
-        for part in message.parts() {
-            let part = part?;
-            match part.kind() {
-                PartKind::Text(piece) => text.push_str(&piece.to_str()),
-                _ => return Err(ApiError::unsupported_value(part.path(), "a parrot only hears text")),
-            }
-        }
-        break;
     }
-    Ok(text)
-}
-
-fn head() -> AnswerHead {
-    static COUNT: AtomicU64 = AtomicU64::new(1);
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    AnswerHead::new(now.as_secs(), || format!("chatcmpl-parrot-{}", COUNT.fetch_add(1, Ordering::Relaxed)))
-}
-
-fn respond<B>(content_type: &'static str, body: B) -> Response<B> {
-    let mut response = Response::new(body);
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-    response
+    Ok(String::new())
 }

@@ -284,6 +284,30 @@ impl ApiError {
         )
     }
 
+    /// What a provider's error status means to the client, where its body adds nothing.
+    ///
+    /// 401, 402 and 403 are about *our* account and become a 502; so does every status that says nothing else.
+    pub fn upstream_status(status: StatusCode) -> Self {
+        let refused = "The upstream provider did not accept the request.";
+        match status.as_u16() {
+            401 | 403 => Self::upstream_auth(),
+            402 => Self::upstream_billing(),
+            404 => Self::upstream_model_not_found(),
+            408 | 504 => Self::timeout(),
+            413 => Self::new(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "invalid_request_error",
+                "The request is larger than the upstream provider accepts.",
+            )
+            .with_code("request_too_large"),
+            422 => Self::invalid_request(refused),
+            429 => Self::upstream_rate_limited(),
+            400 | 409 => Self::new(status, "invalid_request_error", refused),
+            503 | 529 => Self::overloaded("The upstream provider is overloaded."),
+            _ => Self::upstream_error("The upstream provider failed."),
+        }
+    }
+
     /// 502 `upstream_billing`: the provider does not serve *our* account for a reason of money.
     pub fn upstream_billing() -> Self {
         let message = "The upstream provider refused to bill the gateway's account.";

@@ -135,6 +135,7 @@ impl Seen<'_> {
         match self {
             Self::Model(model) => cell.record(|seen| seen.model = Some(model.to_str().into_owned())),
             Self::Finish(reason) => cell.record(|seen| seen.finish_reason = Some(reason.to_str().into_owned())),
+            Self::Usage(usage) => cell.record(|seen| seen.usage = Some(usage)),
             Self::Text(bytes) => cell.add_text(bytes),
         }
     }

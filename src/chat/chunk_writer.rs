@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use bytes::{BufMut, Bytes, BytesMut};
 
-use super::answer::{AnswerHead, Delta};
+use super::answer::{AnswerHead, Delta, write_citation};
 use super::sink::{Citation, FinishReason, Reasoning, ReasoningPiece, Seen, Sink, ToolKind};
 use super::sse;
 use crate::json::{Text, write_str, write_u64};
@@ -25,6 +25,7 @@ pub struct ChunkWriter {
     tools: u32,
     last_tool: ToolKind,
     last_reasoning: Option<u32>,
+    annotations: Vec<u8>,
     finish: Option<FinishReason>,
     out: BytesMut,
     frames: VecDeque<Bytes>,
@@ -43,6 +44,7 @@ impl ChunkWriter {
             tools: 0,
             last_tool: ToolKind::Function,
             last_reasoning: None,
+            annotations: Vec::new(),
             finish: None,
             out: BytesMut::new(),
             frames: VecDeque::new(),
@@ -105,6 +107,19 @@ impl ChunkWriter {
     fn counted(&mut self, text: Text<'_>) -> bool {
         self.cell.add_text(text.len());
         !text.is_empty()
+    }
+
+    /// All sources in one chunk: openai-python's stream helper fails at a second list of them, openai-node's forgets the first.
+    fn all_annotations(&mut self) {
+        if self.annotations.is_empty() {
+            return;
+        }
+        let annotations = std::mem::take(&mut self.annotations);
+        self.chunk(|out| {
+            out.extend_from_slice(br#"{"annotations":["#);
+            out.extend_from_slice(&annotations);
+            out.extend_from_slice(b"]}");
+        });
     }
 
     /// The last chunk of a client that asked for usage: no choices.
@@ -192,17 +207,17 @@ impl Sink for ChunkWriter {
     }
 
     fn citation(&mut self, citation: Citation<'_>) {
-        self.chunk(|out| {
-            out.extend_from_slice(br#"{"annotations":["#);
-            super::answer::write_citation(out, &citation);
-            out.extend_from_slice(b"]}");
-        });
+        if !self.annotations.is_empty() {
+            self.annotations.push(b',');
+        }
+        write_citation(&mut self.annotations, &citation);
     }
 
     fn finish(&mut self, reason: FinishReason, native: Option<Text<'_>>) {
         if self.finish.replace(reason).is_some() {
             return;
         }
+        self.all_annotations();
         self.cell.record(|seen| seen.finish_reason = Some(reason.as_str().to_owned()));
         self.open();
         self.out.put_slice(b"{}");
@@ -334,7 +349,6 @@ mod tests {
             writer.tool_args("".into());
             writer.tool_start("c2".into(), "g".into(), ToolKind::Custom);
             writer.tool_args("x".into());
-            writer.citation(Citation { url: "u".into(), title: "t".into(), start: 1, end: 2 });
         });
         let expected = [
             "{\"content\":\"a\\\"\\n\u{2028}\"}",
@@ -346,9 +360,22 @@ mod tests {
             r#"{"tool_calls":[{"index":0,"function":{"arguments":"{}"}}]}"#,
             r#"{"tool_calls":[{"index":1,"id":"c2","type":"custom","custom":{"name":"g","input":""}}]}"#,
             r#"{"tool_calls":[{"index":1,"custom":{"input":"x"}}]}"#,
-            r#"{"annotations":[{"type":"url_citation","url_citation":{"start_index":1,"end_index":2,"title":"t","url":"u"}}]}"#,
         ];
         assert_eq!(told, expected);
+    }
+
+    #[test]
+    fn all_sources_come_in_one_chunk_before_the_end() {
+        let out = told(false, |writer| {
+            writer.citation(Citation { url: "u".into(), title: "t".into(), start: 1, end: 2 });
+            writer.text("more".into());
+            writer.citation(Citation { url: "v".into(), title: "t".into(), start: 3, end: 4 });
+            writer.finish(FinishReason::Stop, None);
+        });
+        let annotations = r#"{"annotations":[{"type":"url_citation","url_citation":{"start_index":1,"end_index":2,"title":"t","url":"u"}},{"type":"url_citation","url_citation":{"start_index":3,"end_index":4,"title":"t","url":"v"}}]}"#;
+        let at = |piece: &str| out.find(piece).unwrap_or_else(|| panic!("{piece} in {out}"));
+        assert!(at(r#"{"content":"more"}"#) < at(annotations) && at(annotations) < at(r#""finish_reason":"stop""#));
+        assert_eq!(out.matches("annotations").count(), 1);
     }
 
     #[test]

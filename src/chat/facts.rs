@@ -1,5 +1,6 @@
 //! What an OpenAI-shaped answer says that others need to know, found in one pass that also checks that it is JSON.
 
+use super::sink::Seen;
 use crate::json::{Fault, FaultKind, Kind, Raw, Scanner, Text};
 use crate::usage::Usage;
 
@@ -59,6 +60,22 @@ impl<'a> Facts<'a> {
             }
         })?;
         scanner.end().map(|()| facts)
+    }
+
+    /// Hands on what the layers outside want to know.
+    pub(crate) fn tell(&self, mut see: impl FnMut(Seen<'_>)) {
+        if let Some(model) = self.model {
+            see(Seen::Model(model));
+        }
+        if self.text_bytes > 0 {
+            see(Seen::Text(self.text_bytes));
+        }
+        if let Some(reason) = self.finish {
+            see(Seen::Finish(reason));
+        }
+        if let Some(usage) = self.usage {
+            see(Seen::Usage(usage));
+        }
     }
 
     /// Whether it is nothing but the next piece of text, as most events of a stream are.

@@ -39,6 +39,9 @@ pub(super) struct Index {
     pub(super) include_usage: bool,
 }
 
+/// How many top-level fields a request may have. OpenAI documents fewer than 50.
+const MAX_FIELDS: usize = 1024;
+
 /// The JSON types that OpenAI documents for a field. `null` is always allowed besides.
 struct Shape {
     kinds: &'static [Kind],
@@ -110,6 +113,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Index, ApiError> {
         return Err(ApiError::invalid_request(format!("The request body must be a JSON object, but it is {found}.")));
     }
     let mut fields = Vec::with_capacity(16);
+    let mut too_many = false;
     let mut messages = Vec::new();
     let mut conversation = Ok(());
     scanner.object(|scanner, key| {
@@ -119,10 +123,16 @@ pub(super) fn read(bytes: &[u8]) -> Result<Index, ApiError> {
         } else {
             scanner.value()?;
         }
-        fields.push(Field { key: Span::new(key), value: Span::new(start..scanner.at()) });
+        too_many |= fields.len() == MAX_FIELDS;
+        if !too_many {
+            fields.push(Field { key: Span::new(key), value: Span::new(start..scanner.at()) });
+        }
         Ok::<(), Fault>(())
     })?;
     scanner.end()?;
+    if too_many {
+        return Err(ApiError::invalid_request(format!("The request has more than {MAX_FIELDS} top-level fields.")));
+    }
     let body = Body { text, fields: &fields };
     body.check()?;
     conversation?;

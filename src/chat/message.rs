@@ -1,5 +1,7 @@
 //! Borrowed views of messages and their parts.
 
+use std::borrow::Cow;
+
 use std::fmt::{self, Display};
 
 use super::tool::ToolCall;
@@ -103,6 +105,25 @@ impl<'a> Message<'a> {
         let at = self.at;
         let parts = self.content.into_iter().flat_map(Raw::elements).enumerate();
         whole.into_iter().chain(parts.map(move |(part, raw)| Part::read(at, part, raw)))
+    }
+
+    /// The content, where it is text and nothing else: its parts one after the other. `None` without content.
+    ///
+    /// # Errors
+    /// 400 `unsupported_value` that names a part of another kind.
+    pub fn text(&self) -> Result<Option<Cow<'a, str>>, ApiError> {
+        let mut text = None::<Cow<'a, str>>;
+        for part in self.parts() {
+            let part = part?;
+            let PartKind::Text(piece) = part.kind() else {
+                return Err(ApiError::unsupported_value(part.path(), "this model takes only text."));
+            };
+            match &mut text {
+                None => text = Some(piece.to_str()),
+                Some(text) => text.to_mut().push_str(&piece.to_str()),
+            }
+        }
+        Ok(text)
     }
 
     /// The tools that an assistant message calls.

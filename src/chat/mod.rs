@@ -84,7 +84,9 @@ mod request;
 mod service;
 mod sink;
 pub mod sse;
+mod tap;
 mod tool;
+pub(crate) mod watch;
 
 pub use answer::AnswerHead;
 pub use answer_writer::AnswerWriter;
@@ -99,4 +101,5 @@ pub use patch::Patch;
 pub use request::ChatRequest;
 pub use service::Chat;
 pub use sink::{Citation, FinishReason, Reasoning, ReasoningPiece, Seen, Sink, ToolKind};
+pub use tap::Tap;
 pub use tool::{Tool, ToolCall, ToolChoice};

@@ -132,6 +132,8 @@ pub enum Seen<'a> {
     Model(Text<'a>),
     /// The finish reason, in OpenAI's words.
     Finish(Text<'a>),
+    /// The tokens so far.
+    Usage(Usage),
     /// This many bytes of text, reasoning or tool arguments.
     Text(usize),
 }

@@ -49,10 +49,17 @@ impl BaseUrl {
     }
 
     /// The URL with more of a path, which begins with a slash and is percent-encoded where it must be.
-    pub fn join(&self, path: &str) -> Uri {
+    ///
+    /// # Errors
+    /// If that is no URL, or the path brings a fragment along.
+    pub fn join(&self, path: &str) -> Result<Uri, InvalidConfig> {
+        let invalid = || InvalidConfig("this path cannot be added to the base URL");
+        if !path.starts_with('/') || path.contains('#') {
+            return Err(invalid());
+        }
         let mut parts = Parts::from(self.origin.clone());
-        parts.path_and_query = PathAndQuery::try_from(format!("{}{path}", self.path)).ok();
-        Uri::from_parts(parts).unwrap_or_else(|_| self.origin.clone())
+        parts.path_and_query = Some(PathAndQuery::try_from(format!("{}{path}", self.path)).map_err(|_| invalid())?);
+        Uri::from_parts(parts).map_err(|_| invalid())
     }
 }
 
@@ -80,9 +87,18 @@ mod tests {
     #[test]
     fn joins_paths() {
         for base in ["https://h:8443/a/v1", "https://h:8443/a/v1/"] {
-            assert_eq!(BaseUrl::new(base).unwrap().join("/x?alt=sse"), "https://h:8443/a/v1/x?alt=sse");
+            assert_eq!(BaseUrl::new(base).unwrap().join("/x?alt=sse").unwrap(), "https://h:8443/a/v1/x?alt=sse");
         }
-        assert_eq!(BaseUrl::new("http://h").unwrap().join("/v1/messages"), "http://h/v1/messages");
+        assert_eq!(BaseUrl::new("http://h").unwrap().join("/v1/messages").unwrap(), "http://h/v1/messages");
+    }
+
+    #[test]
+    fn a_path_cannot_leave_the_host() {
+        let base = BaseUrl::new("https://h/v1").unwrap();
+        for path in ["x", "@evil", "/a#b", "/a b", "//\n"] {
+            assert!(base.join(path).is_err(), "{path}");
+        }
+        assert_eq!(base.join("//evil/..").unwrap().host(), Some("h"));
     }
 
     #[test]

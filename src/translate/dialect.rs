@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use http::{HeaderMap, StatusCode, Uri};
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
 
 use crate::chat::{ChatRequest, Sink};
 use crate::error::ApiError;
@@ -31,6 +32,7 @@ pub trait Dialect {
 
 /// A request to a provider.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Upstream {
     /// Where it goes. From the configuration only, never from the client.
     pub uri: Uri,
@@ -40,6 +42,29 @@ pub struct Upstream {
     pub body: Bytes,
     /// What was left out or changed.
     pub dropped: Dropped,
+}
+
+impl Upstream {
+    /// A request with a JSON body and no other header than `content-type`.
+    pub fn new(uri: Uri, body: impl Into<Bytes>) -> Self {
+        let mut headers = HeaderMap::with_capacity(8);
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        Self { uri, headers, body: body.into(), dropped: Dropped::default() }
+    }
+
+    /// One more header.
+    #[must_use]
+    pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.insert(name, value);
+        self
+    }
+
+    /// Says what was left out or changed.
+    #[must_use]
+    pub fn dropped(mut self, dropped: Dropped) -> Self {
+        self.dropped = dropped;
+        self
+    }
 }
 
 /// The request fields that were left out or changed, because the provider or the model cannot take them, although the
@@ -84,8 +109,11 @@ pub trait Decode: Send + 'static {
     /// The stream is over. Not called after [`Sink::end`].
     ///
     /// # Errors
-    /// 502 `upstream_error` if the answer was not complete.
-    fn end(&mut self, sink: &mut impl Sink) -> Result<(), ApiError>;
+    /// 502 `upstream_error` if the answer was not complete: always, unless a decoder says otherwise.
+    fn end(&mut self, sink: &mut impl Sink) -> Result<(), ApiError> {
+        let _no_more_verbs = sink;
+        Err(ApiError::upstream_error("The upstream provider's answer broke off."))
+    }
 
     /// A whole answer. Also called when a stream was asked for and JSON came.
     ///
@@ -94,6 +122,9 @@ pub trait Decode: Send + 'static {
     fn whole(&mut self, body: Bytes, sink: &mut impl Sink) -> Result<(), ApiError>;
 
     /// An answer with an error status; of its body at most the first 64 KiB. What the message may say to a client is
-    /// decided here; the layer adds `retry-after` and its kin.
-    fn error(&self, status: StatusCode, body: &[u8]) -> ApiError;
+    /// decided here; the layer adds `retry-after` and its kin. By default the status alone speaks.
+    fn error(&self, status: StatusCode, body: &[u8]) -> ApiError {
+        let _unread = body;
+        ApiError::upstream_status(status)
+    }
 }

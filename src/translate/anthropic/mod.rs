@@ -35,8 +35,8 @@ mod tests;
 
 use std::borrow::Cow;
 
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::header::{ACCEPT, AUTHORIZATION};
+use http::{HeaderName, HeaderValue, Uri};
 
 pub use capabilities::{Capabilities, Effort, Sampling, Thinking};
 pub use response::AnthropicDecoder;
@@ -65,7 +65,7 @@ const OWN_HOST: &str = "api.anthropic.com";
 /// ```
 #[derive(Clone, Debug)]
 pub struct Anthropic {
-    base: BaseUrl,
+    uri: Uri,
     is_own_host: bool,
     credentials: Option<(HeaderName, HeaderValue)>,
     beta: Option<HeaderValue>,
@@ -96,10 +96,10 @@ impl Anthropic {
         if base_url.trim_end_matches('/').ends_with("/v1") {
             return Err(InvalidConfig::new("the base URL must not end in /v1, which is added to it"));
         }
-        let base = BaseUrl::new(base_url)?;
-        let is_own_host = base.join("/").host().is_some_and(|host| host.eq_ignore_ascii_case(OWN_HOST));
+        let uri = BaseUrl::new(base_url)?.join("/v1/messages")?;
+        let is_own_host = uri.host().is_some_and(|host| host.eq_ignore_ascii_case(OWN_HOST));
         Ok(Self {
-            base,
+            uri,
             is_own_host,
             credentials: None,
             beta: None,
@@ -183,30 +183,20 @@ impl Anthropic {
         )
     }
 
-    fn headers(&self, chat: &ChatRequest) -> HeaderMap {
-        let mut headers = HeaderMap::with_capacity(8);
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        let accept = if chat.stream() { "text/event-stream" } else { "application/json" };
-        headers.insert(ACCEPT, HeaderValue::from_static(accept));
-        headers.insert(VERSION, HeaderValue::from_static("2023-06-01"));
-        if let Some(beta) = &self.beta {
-            headers.insert(BETA, beta.clone());
-        }
-        if let Some((name, value)) = &self.credentials {
-            headers.insert(name.clone(), value.clone());
-        }
-        headers
-    }
-
     /// The request, and what the reader of its answer must know.
     fn encode_request(&self, chat: &ChatRequest) -> Result<(Upstream, Primed), ApiError> {
         let encoded = self.write(chat, &self.capabilities(chat.model()))?;
-        let upstream = Upstream {
-            uri: self.base.join("/v1/messages"),
-            headers: self.headers(chat),
-            body: encoded.body.into(),
-            dropped: encoded.dropped,
-        };
+        let accept = if chat.stream() { "text/event-stream" } else { "application/json" };
+        let mut upstream = Upstream::new(self.uri.clone(), encoded.body)
+            .header(ACCEPT, HeaderValue::from_static(accept))
+            .header(VERSION, HeaderValue::from_static("2023-06-01"))
+            .dropped(encoded.dropped);
+        if let Some(beta) = &self.beta {
+            upstream = upstream.header(BETA, beta.clone());
+        }
+        if let Some((name, value)) = &self.credentials {
+            upstream = upstream.header(name.clone(), value.clone());
+        }
         Ok((upstream, encoded.primed))
     }
 }

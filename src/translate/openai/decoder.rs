@@ -4,11 +4,11 @@ use bytes::Bytes;
 use http::StatusCode;
 
 use super::{error, replay};
+use crate::chat::Sink;
 use crate::chat::facts::Facts;
 use crate::chat::sse::{self, Block, EventTooLong, Scanner};
-use crate::chat::{Seen, Sink};
+use crate::chat::watch::{Notice, Watch};
 use crate::error::ApiError;
-use crate::json::{Template, Text};
 use crate::translate::dialect::Decode;
 use crate::translate::scrub::Scrub;
 
@@ -16,25 +16,20 @@ use crate::translate::scrub::Scrub;
 #[derive(Debug)]
 pub struct OpenAiDecoder {
     streaming: bool,
-    show_usage: bool,
-    scrub: Scrub,
     scanner: Scanner,
-    /// What came before the first event: comments must not count as the start of an answer.
-    preamble: Vec<u8>,
-    progress: Progress,
+    reader: Reader,
 }
 
-#[derive(Debug, Default)]
-struct Progress {
-    /// The last event that was nothing but a piece of text.
-    template: Template,
+/// Reads the events of a stream.
+#[derive(Debug)]
+struct Reader {
+    show_usage: bool,
+    scrub: Scrub,
+    /// What came before the first event: comments must not count as the start of an answer.
+    preamble: Vec<u8>,
     started: bool,
-    /// Whether the provider has named its model.
-    named: bool,
-    /// The choices that have begun, one bit for each, and those of them that have a finish reason.
-    begun: u128,
-    finished: u128,
     done: bool,
+    watch: Watch,
 }
 
 /// What becomes of a block.
@@ -49,69 +44,52 @@ impl OpenAiDecoder {
     pub(super) fn new(streaming: bool, show_usage: bool, scrub: Scrub) -> Self {
         Self {
             streaming,
-            show_usage,
-            scrub,
+            reader: Reader {
+                show_usage,
+                scrub,
+                preamble: Vec::new(),
+                started: false,
+                done: false,
+                watch: Watch::default(),
+            },
             scanner: Scanner::default(),
-            preamble: Vec::new(),
-            progress: Progress::default(),
         }
     }
 }
 
-impl Progress {
-    fn judge(
-        &mut self,
-        block: &Block<'_>,
-        show_usage: bool,
-        scrub: &Scrub,
-        sink: &mut impl Sink,
-    ) -> Result<Verdict, ApiError> {
-        let Some(data) = block.data() else { return Ok(Verdict::Show) };
-        // The standard calls it no event, but the SDKs want JSON in it.
-        if data.trim_ascii().is_empty() {
-            return Ok(Verdict::Hide);
-        }
-        if data.starts_with(b"[DONE]") {
-            return if self.started { Ok(Verdict::Done) } else { Err(garbage()) };
-        }
-        if let Some(text) = self.template.recognise(&data) {
-            sink.observe(Seen::Text(text.len()));
-            return Ok(Verdict::Show);
-        }
-        let facts = Facts::read(&data).map_err(|_| garbage())?;
-        if let Some(error) = facts.error {
-            return Err(error::from_event(error, scrub));
-        }
-        if let Some(text) = facts.only_text().and_then(Text::source) {
-            self.template.learn(&data, text);
-        }
-        // Azure's first event has an empty one.
-        if let Some(model) = facts.model.filter(|model| !self.named && !model.is_empty()) {
-            self.named = true;
-            sink.observe(Seen::Model(model));
-        }
-        if facts.text_bytes > 0 {
-            sink.observe(Seen::Text(facts.text_bytes));
-        }
-        self.begun |= facts.present;
-        self.finished |= facts.finished;
-        if let Some(reason) = facts.finish {
-            sink.observe(Seen::Finish(reason));
-        }
-        if let Some(usage) = facts.usage {
-            sink.usage(usage);
-        }
-        let only_usage = facts.usage.is_some() && facts.choices == Some(0);
-        if only_usage && !show_usage {
-            return Ok(Verdict::Hide);
-        }
-        self.started = true;
-        Ok(Verdict::Show)
+impl Reader {
+    /// Keeps a comment back until the answer begins.
+    fn keep(&mut self, block: &Block<'_>) -> Result<(), EventTooLong> {
+        self.preamble.extend_from_slice(block.raw);
+        if self.preamble.len() > sse::MAX_EVENT { Err(EventTooLong) } else { Ok(()) }
     }
 
-    /// Whether nothing is missing, `[DONE]` apart.
-    fn is_finished(&self) -> bool {
-        self.done || (self.finished != 0 && self.finished == self.begun)
+    fn release(&mut self, sink: &mut impl Sink) {
+        if !self.preamble.is_empty() {
+            sink.forward(std::mem::take(&mut self.preamble).into());
+        }
+    }
+
+    fn judge(&mut self, block: &Block<'_>, sink: &mut impl Sink) -> Result<Verdict, ApiError> {
+        let Some(data) = block.data() else { return Ok(Verdict::Show) };
+        let notice = match self.watch.event(&data, |seen| sink.observe(seen)) {
+            Ok(notice) => notice,
+            // An event of another name may hold anything.
+            Err(_) if block.name().is_some_and(|name| !matches!(name, b"message" | b"error")) => Notice::Empty,
+            Err(_) => return Err(garbage()),
+        };
+        match notice {
+            Notice::Error(error) => Err(error::from_event(error, &self.scrub)),
+            Notice::Done if !self.started => Err(garbage()),
+            Notice::Done => Ok(Verdict::Done),
+            // The SDKs would want JSON in it.
+            Notice::Empty => Ok(Verdict::Hide),
+            Notice::Usage if !self.show_usage => Ok(Verdict::Hide),
+            Notice::Usage | Notice::Chunk => {
+                self.started = true;
+                Ok(Verdict::Show)
+            }
+        }
     }
 }
 
@@ -148,49 +126,42 @@ impl Run<'_> {
 
 impl Decode for OpenAiDecoder {
     fn stream(&mut self, bytes: Bytes, sink: &mut impl Sink) -> Result<(), ApiError> {
-        let Self { show_usage, scrub, scanner, preamble, progress, .. } = self;
+        let Self { scanner, reader, .. } = self;
         let mut run = Run { bytes: &bytes, from: 0, to: 0 };
         let fed = scanner.feed(&bytes, |block| {
-            if progress.done {
+            if reader.done {
                 return Ok(());
             }
-            let verdict = progress.judge(&block, *show_usage, scrub, sink)?;
+            let verdict = reader.judge(&block, sink)?;
             if verdict == Verdict::Hide {
                 run.skip(block.end, sink);
-            } else if !progress.started {
-                if preamble.len() + block.raw.len() > sse::MAX_EVENT {
-                    return Err(EventTooLong.into());
-                }
-                preamble.extend_from_slice(block.raw);
+            } else if !reader.started {
+                reader.keep(&block)?;
                 run.skip(block.end, sink);
             } else {
-                if !preamble.is_empty() {
-                    sink.forward(std::mem::take(preamble).into());
-                }
+                reader.release(sink);
                 run.show(&block, sink);
             }
-            progress.done = verdict == Verdict::Done;
+            reader.done = verdict == Verdict::Done;
             Ok(())
         });
         run.flush(sink);
-        if progress.done {
+        if reader.done {
             sink.end();
         }
         fed
     }
 
     fn end(&mut self, sink: &mut impl Sink) -> Result<(), ApiError> {
-        let Self { show_usage, scrub, scanner, progress, .. } = self;
+        let Self { scanner, reader, .. } = self;
         let last = scanner.finish(|block| {
-            let verdict = progress.judge(&block, *show_usage, scrub, sink)?;
-            progress.done = verdict == Verdict::Done;
-            if verdict == Verdict::Show && block.data().is_some() {
+            if reader.judge(&block, sink)? == Verdict::Show && block.data().is_some() {
                 sink.forward([block.raw.trim_ascii_end(), b"\n\n"].concat().into());
             }
             Ok::<(), ApiError>(())
         });
         last.transpose()?;
-        if !progress.is_finished() {
+        if !reader.watch.is_finished() {
             return Err(ApiError::upstream_error("The upstream provider's answer broke off."));
         }
         sink.forward(Bytes::from_static(sse::DONE));
@@ -201,31 +172,25 @@ impl Decode for OpenAiDecoder {
     fn whole(&mut self, body: Bytes, sink: &mut impl Sink) -> Result<(), ApiError> {
         let facts = Facts::read(&body).map_err(|_| garbage())?;
         if let Some(error) = facts.error {
-            return Err(error::from_event(error, &self.scrub));
+            return Err(error::from_answer(error, &self.reader.scrub));
         }
         if facts.choices.unwrap_or(0) == 0 {
             return Err(garbage());
         }
-        if let Some(usage) = facts.usage {
-            sink.usage(usage);
-        }
         if self.streaming {
+            if let Some(usage) = facts.usage {
+                sink.usage(usage);
+            }
             return replay::replay(&body, sink).ok_or_else(garbage);
         }
-        if let Some(model) = facts.model {
-            sink.observe(Seen::Model(model));
-        }
-        if let Some(reason) = facts.finish {
-            sink.observe(Seen::Finish(reason));
-        }
-        sink.observe(Seen::Text(facts.text_bytes));
+        facts.tell(|seen| sink.observe(seen));
         sink.forward(body);
         sink.end();
         Ok(())
     }
 
     fn error(&self, status: StatusCode, body: &[u8]) -> ApiError {
-        error::from_status(status, body, &self.scrub)
+        error::from_status(status, body, &self.reader.scrub)
     }
 }
 

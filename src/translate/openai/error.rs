@@ -14,19 +14,21 @@ pub(super) fn from_status(status: StatusCode, body: &[u8], scrub: &Scrub) -> Api
     let text = std::str::from_utf8(body).unwrap_or_default();
     let error = Raw::parse(text).ok().and_then(|body| body.get("error"));
     match status.as_u16() {
-        401 | 403 => ApiError::upstream_auth(),
-        402 => ApiError::upstream_billing(),
-        404 => ApiError::upstream_model_not_found(),
-        408 | 504 => ApiError::timeout(),
-        422 => clients_own(StatusCode::BAD_REQUEST, error, scrub),
         429 => rate_limited(error),
-        400..=499 => clients_own(status, error, scrub),
-        503 | 529 => ApiError::overloaded("The upstream provider is overloaded."),
-        _ => ApiError::upstream_error("The upstream provider failed."),
+        400 | 409 | 413 | 422 => clients_own(status, error, scrub),
+        _ => ApiError::upstream_status(status),
     }
 }
 
-/// An error object inside a 200: its own type or code says which status it would have had.
+/// An error object in place of an answer, with a 200. A provider that does so cannot be trusted to say whose mistake it
+/// was: only that it is busy is believed.
+pub(super) fn from_answer(error: Raw<'_>, scrub: &Scrub) -> ApiError {
+    let error = from_event(error, scrub);
+    let is_clients = error.status().is_client_error() && error.status() != StatusCode::TOO_MANY_REQUESTS;
+    if is_clients { ApiError::upstream_error("The upstream provider failed.") } else { error }
+}
+
+/// An error object inside a stream: its own type or code says which status it would have had.
 pub(super) fn from_event(error: Raw<'_>, scrub: &Scrub) -> ApiError {
     let code = error.get("code");
     let number = code.and_then(Raw::as_u64).and_then(|code| u16::try_from(code).ok());
@@ -55,23 +57,18 @@ fn field<'a>(error: Option<Raw<'a>>, name: &str) -> Option<Text<'a>> {
 }
 
 fn clients_own(status: StatusCode, error: Option<Raw<'_>>, scrub: &Scrub) -> ApiError {
+    let plain = ApiError::upstream_status(status);
     // Some servers answer {"error": "text"}.
-    let message = field(error, "message").or_else(|| error?.as_text());
-    let message = match message {
-        Some(message) => scrub.clean(&message.to_str()),
-        None => "The upstream provider refused the request.".to_owned(),
-    };
+    let Some(message) = field(error, "message").or_else(|| error?.as_text()) else { return plain };
     let kind = field(error, "type").map_or("invalid_request_error".into(), |kind| scrub.clean(&kind.to_str()));
-    let mut api_error = ApiError::new(status, kind, message);
+    let mut api_error = ApiError::new(plain.status(), kind, scrub.clean(&message.to_str()));
     if let Some(param) = field(error, "param") {
         api_error = api_error.with_param(scrub.clean(&param.to_str()));
     }
-    if let Some(code) = field(error, "code") {
-        api_error = api_error.with_code(scrub.clean(&code.to_str()));
-    } else if status == StatusCode::PAYLOAD_TOO_LARGE {
-        api_error = api_error.with_code("request_too_large");
+    match field(error, "code").map(|code| scrub.clean(&code.to_str())).or_else(|| plain.code().map(str::to_owned)) {
+        Some(code) => api_error.with_code(code),
+        None => api_error,
     }
-    api_error
 }
 
 /// The provider's text may name the account, so it is not passed on.

@@ -80,25 +80,14 @@ fn map(status: u16, report: &Report, scrub: &Scrub) -> ApiError {
                 error
             }
         }
-        401 | 403 => ApiError::upstream_auth(),
-        402 => ApiError::upstream_billing(),
-        404 => ApiError::upstream_model_not_found(),
         409 => ApiError::server_error(
             StatusCode::CONFLICT,
             "conflict",
             "The upstream provider could not take the request at this moment; try again.",
         ),
-        413 => ApiError::new(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "invalid_request_error",
-            "The request is larger than the upstream provider accepts.",
-        )
-        .with_code("request_too_large"),
         429 if report.spent => ApiError::upstream_quota(),
-        429 => ApiError::upstream_rate_limited(),
         503 | 529 => ApiError::overloaded("Overloaded"),
-        408 | 504 => ApiError::timeout(),
-        _ => ApiError::upstream_error("The upstream provider had an error."),
+        _ => StatusCode::from_u16(status).map_or_else(|_| ApiError::internal(), ApiError::upstream_status),
     }
 }
 

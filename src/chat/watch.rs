@@ -1,0 +1,73 @@
+//! Follows an OpenAI-shaped stream, event by event.
+
+use super::facts::Facts;
+use super::sink::Seen;
+use crate::json::{Fault, Raw, Template, Text};
+
+/// What is known of a stream so far.
+#[derive(Debug, Default)]
+pub(crate) struct Watch {
+    /// The last event that was nothing but a piece of text.
+    template: Template,
+    /// Whether the provider has named its model.
+    named: bool,
+    /// The choices that have begun, one bit for each, and those of them that have a finish reason.
+    begun: u128,
+    finished: u128,
+    done: bool,
+}
+
+/// What an event is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Notice<'a> {
+    /// Nothing: some servers keep connections alive with empty data.
+    Empty,
+    /// A chunk.
+    Chunk,
+    /// The last chunk of a client that asked for usage: no choices.
+    Usage,
+    /// The provider's error.
+    Error(Raw<'a>),
+    /// `[DONE]`.
+    Done,
+}
+
+impl Watch {
+    /// Reads the data of an event, and hands on what is in it.
+    ///
+    /// # Errors
+    /// The fault if it is not a JSON object.
+    pub(crate) fn event<'a>(&mut self, data: &'a [u8], mut see: impl FnMut(Seen<'_>)) -> Result<Notice<'a>, Fault> {
+        if data.trim_ascii().is_empty() {
+            return Ok(Notice::Empty);
+        }
+        if data.starts_with(b"[DONE]") {
+            self.done = true;
+            return Ok(Notice::Done);
+        }
+        if let Some(text) = self.template.recognise(data) {
+            see(Seen::Text(text.len()));
+            return Ok(Notice::Chunk);
+        }
+        let mut facts = Facts::read(data)?;
+        if let Some(error) = facts.error {
+            return Ok(Notice::Error(error));
+        }
+        if let Some(text) = facts.only_text().and_then(Text::source) {
+            self.template.learn(data, text);
+        }
+        // Azure's first event has an empty one, and what comes later says the same.
+        facts.model = facts.model.filter(|model| !self.named && !model.is_empty());
+        self.named |= facts.model.is_some();
+        self.begun |= facts.present;
+        self.finished |= facts.finished;
+        facts.tell(&mut see);
+        let only_usage = facts.usage.is_some() && facts.choices == Some(0);
+        Ok(if only_usage { Notice::Usage } else { Notice::Chunk })
+    }
+
+    /// Whether nothing is missing, `[DONE]` apart.
+    pub(crate) fn is_finished(&self) -> bool {
+        self.done || (self.finished != 0 && self.finished == self.begun)
+    }
+}
