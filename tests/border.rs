@@ -79,6 +79,10 @@ fn field(json: &str) -> String {
     ask(&format!(",{json}"))
 }
 
+fn many_fields(count: usize) -> String {
+    (0..count).map(|at| format!("\"f{at}\":{at}")).collect::<Vec<_>>().join(",")
+}
+
 /// What is no JSON, or not enough of it.
 fn no_json() -> Vec<Bad> {
     let bad = |name: &str, bytes: Vec<u8>| body(name, bytes, "invalid_json", None);
@@ -156,6 +160,7 @@ fn no_chat() -> Vec<Bad> {
     let missing = "missing_required_parameter";
     let mut table: Vec<Bad> =
         ["null", "true", "1", "\"text\"", "[]", "[{\"model\":\"m\"}]"].map(|text| body(text, text, None, None)).into();
+    table.push(body("more top-level fields than anybody needs", field(&many_fields(1_100)), None, None));
     table.extend([
         bad("nothing in it", "{}", missing, "model"),
         bad("no model", r#"{"messages":[{"role":"user"}]}"#, missing, "model"),
@@ -384,7 +389,7 @@ async fn odd_but_legal_requests_pass_untouched() {
         r#"{"model":"m","messages":[{"rol\u0065":"user","content":"x"}]}"#.to_owned(),
         r#"{"model":"m","messages":[{"role":"whatever","content":null,"x":1,"x":2}]}"#.to_owned(),
         r#"{"model":"m","messages":[{"role":""}]}"#.to_owned(),
-        field(&(0..2000).map(|at| format!("\"f{at}\":{at}")).collect::<Vec<_>>().join(",")),
+        field(&many_fields(1_000)),
     ];
     for (at, text) in table.iter().enumerate() {
         let answer = send(&stack, support::post(text.clone())).await;
