@@ -1,6 +1,5 @@
 //! The one pass over a request body: where each top-level field and each message lies, and whether they are what they must be.
 
-use std::collections::HashSet;
 use std::ops::Range;
 
 use crate::error::ApiError;
@@ -133,11 +132,10 @@ pub(super) fn read(bytes: &[u8]) -> Result<Index, ApiError> {
     if too_many {
         return Err(ApiError::invalid_request(format!("The request has more than {MAX_FIELDS} top-level fields.")));
     }
-    let body = Body { text, fields: &fields };
-    body.check()?;
+    let known = Known::check(text, &fields)?;
     conversation?;
-    let (model, stream, include_usage) = (body.model()?, body.stream(), body.include_usage()?);
-    body.check_messages(&messages)?;
+    let (model, stream, include_usage) = (known.model()?, known.stream(), known.include_usage()?);
+    known.check_messages(&messages)?;
     Ok(Index { model, stream, include_usage, fields, messages })
 }
 
@@ -194,45 +192,42 @@ fn read_message(text: &str, scanner: &mut Scanner<'_>, at: usize) -> Result<Chec
     Ok(checked)
 }
 
-/// A body that is known to be a JSON object.
-struct Body<'a> {
-    text: &'a str,
-    fields: &'a [Field],
+/// The fields that decide where a request goes and what comes back.
+#[derive(Default)]
+struct Known<'a> {
+    model: Option<Raw<'a>>,
+    has_messages: bool,
+    stream: Option<Raw<'a>>,
+    stream_options: Option<Raw<'a>>,
 }
 
-impl<'a> Body<'a> {
-    fn named(&self) -> impl Iterator<Item = (Text<'a>, Raw<'a>)> {
-        let text = self.text;
-        self.fields
-            .iter()
-            .map(move |field| (Text::escaped(&text[field.key.range()]), Raw::checked(&text[field.value.range()])))
-    }
-
-    /// No field twice, and each of the type that OpenAI documents.
-    fn check(&self) -> Result<(), ApiError> {
-        let mut seen = HashSet::with_capacity(self.fields.len());
-        for (name, value) in self.named() {
-            let name = name.to_str();
-            if let Some(shape) = shape_of(&name) {
-                let kind = value.kind();
-                let required = matches!(&*name, "model" | "messages");
-                if !shape.kinds.contains(&kind) && (required || kind != Kind::Null) {
-                    return Err(ApiError::invalid_type(name.into_owned(), shape.text, &kind.to_string()));
-                }
+impl<'a> Known<'a> {
+    /// Looks at each field once: none stands twice, and each is of the type that OpenAI documents.
+    fn check(text: &'a str, fields: &[Field]) -> Result<Self, ApiError> {
+        let mut known = Self::default();
+        let mut names = Vec::with_capacity(fields.len());
+        for field in fields {
+            let name = Text::escaped(&text[field.key.range()]).to_str();
+            let value = Raw::checked(&text[field.value.range()]);
+            check_type(&name, value.kind())?;
+            match &*name {
+                "model" => known.model = Some(value),
+                "messages" => known.has_messages = true,
+                "stream" => known.stream = Some(value),
+                "stream_options" => known.stream_options = Some(value),
+                _ => {}
             }
-            if let Some(name) = seen.replace(name) {
-                return Err(duplicate(name.into_owned()));
-            }
+            names.push(name);
         }
-        Ok(())
-    }
-
-    fn find(&self, name: &str) -> Option<Raw<'a>> {
-        self.named().find(|(key, _)| key.eq_str(name)).map(|(_, value)| value)
+        names.sort_unstable();
+        match names.windows(2).find(|pair| pair[0] == pair[1]) {
+            Some(pair) => Err(duplicate(pair[0].clone().into_owned())),
+            None => Ok(known),
+        }
     }
 
     fn model(&self) -> Result<Box<str>, ApiError> {
-        match self.find("model").and_then(Raw::as_str).as_deref() {
+        match self.model.and_then(Raw::as_str).as_deref() {
             None => Err(ApiError::missing_parameter("model")),
             Some("") => Err(ApiError::invalid_value("model", "it must not be empty.")),
             Some(model) => Ok(model.into()),
@@ -240,22 +235,22 @@ impl<'a> Body<'a> {
     }
 
     fn stream(&self) -> bool {
-        self.find("stream").and_then(Raw::as_bool).unwrap_or(false)
+        self.stream.and_then(Raw::as_bool).unwrap_or(false)
     }
 
     fn check_messages(&self, messages: &[Span]) -> Result<(), ApiError> {
-        match self.find("messages") {
-            None => Err(ApiError::missing_parameter("messages")),
-            Some(_) if messages.is_empty() => {
-                Err(ApiError::invalid_value("messages", "it must hold at least one message."))
-            }
-            Some(_) => Ok(()),
+        if !self.has_messages {
+            return Err(ApiError::missing_parameter("messages"));
         }
+        if messages.is_empty() {
+            return Err(ApiError::invalid_value("messages", "it must hold at least one message."));
+        }
+        Ok(())
     }
 
     fn include_usage(&self) -> Result<bool, ApiError> {
         let mut asked = None;
-        let options = self.find("stream_options").into_iter().flat_map(Raw::fields);
+        let options = self.stream_options.into_iter().flat_map(Raw::fields);
         for (_, value) in options.filter(|(name, _)| name.eq_str("include_usage")) {
             let param = "stream_options.include_usage";
             if asked.is_some() {
@@ -268,6 +263,15 @@ impl<'a> Body<'a> {
         }
         Ok(asked.unwrap_or(false))
     }
+}
+
+fn check_type(name: &str, kind: Kind) -> Result<(), ApiError> {
+    let Some(shape) = shape_of(name) else { return Ok(()) };
+    let is_required = matches!(name, "model" | "messages");
+    if shape.kinds.contains(&kind) || (kind == Kind::Null && !is_required) {
+        return Ok(());
+    }
+    Err(ApiError::invalid_type(name.to_owned(), shape.text, &kind.to_string()))
 }
 
 fn duplicate(param: String) -> ApiError {
