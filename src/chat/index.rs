@@ -105,9 +105,9 @@ pub(super) fn read(bytes: &[u8]) -> Result<Index, ApiError> {
         .map_err(|error| invalid_json(format_args!("it is not UTF-8 at byte {}", error.valid_up_to())))?;
     let mut scanner = Scanner::new(text);
     scanner.space();
-    if scanner.kind()? != Kind::Object {
-        let value = scanner.value()?;
-        scanner.end()?;
+    if scanner.kind().map_err(not_json)? != Kind::Object {
+        let value = scanner.value().map_err(not_json)?;
+        scanner.end().map_err(not_json)?;
         let found = Raw::checked(&text[value]).kind();
         return Err(ApiError::invalid_request(format!("The request body must be a JSON object, but it is {found}.")));
     }
@@ -115,7 +115,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Index, ApiError> {
     let mut too_many = false;
     let mut messages = Vec::new();
     let mut conversation = Ok(());
-    scanner.object(|scanner, key| {
+    let walked = scanner.object(|scanner, key| {
         let start = scanner.at();
         if messages.is_empty() && is_messages(&text[key.clone()]) && scanner.kind()? == Kind::Array {
             conversation = read_messages(text, scanner, &mut messages)?;
@@ -127,8 +127,8 @@ pub(super) fn read(bytes: &[u8]) -> Result<Index, ApiError> {
             fields.push(Field { key: Span::new(key), value: Span::new(start..scanner.at()) });
         }
         Ok::<(), Fault>(())
-    })?;
-    scanner.end()?;
+    });
+    walked.and_then(|()| scanner.end()).map_err(not_json)?;
     if too_many {
         return Err(ApiError::invalid_request(format!("The request has more than {MAX_FIELDS} top-level fields.")));
     }
@@ -284,12 +284,11 @@ fn invalid_json(reason: impl std::fmt::Display) -> ApiError {
     ApiError::invalid_request(format!("The request body is not valid JSON: {reason}.")).with_code("invalid_json")
 }
 
-impl From<Fault> for ApiError {
-    fn from(fault: Fault) -> Self {
-        match fault.kind {
-            FaultKind::Truncated if fault.at == 0 => invalid_json("it is empty"),
-            _ => invalid_json(fault),
-        }
+/// No `From<Fault>`: with it, `?` in a reader of answers would blame the client for what a provider sent.
+fn not_json(fault: Fault) -> ApiError {
+    match fault.kind {
+        FaultKind::Truncated if fault.at == 0 => invalid_json("it is empty"),
+        _ => invalid_json(fault),
     }
 }
 
