@@ -66,7 +66,7 @@ impl Reader {
     /// One object: a whole answer, or a line of a live one. Both end here, so they cannot drift apart.
     fn object(&mut self, json: &[u8], sink: &mut impl Sink) -> Result<(), ApiError> {
         let garbage = || ApiError::upstream_error("The provider's answer is not a performance.");
-        let object = std::str::from_utf8(json).ok().and_then(|json| Raw::parse(json).ok()).ok_or_else(garbage)?;
+        let object = Raw::from_bytes(json).map_err(|_| garbage())?;
         if !self.is_started {
             let model = object.get("model").and_then(Raw::as_text).ok_or_else(garbage)?;
             sink.start(Text::plain(""), model);

@@ -1,7 +1,7 @@
 //! What an OpenAI-shaped answer says that others need to know, found in one pass that also checks that it is JSON.
 
 use super::sink::Seen;
-use crate::json::{Fault, FaultKind, Kind, Raw, Scanner, Text};
+use crate::json::{Fault, FaultKind, Kind, Raw, Scanner, Text, utf8};
 use crate::usage::Usage;
 
 /// The facts of one `chat.completion` or one `chat.completion.chunk`.
@@ -33,8 +33,7 @@ impl<'a> Facts<'a> {
     /// # Errors
     /// The fault if it is not a JSON object.
     pub(crate) fn read(bytes: &'a [u8]) -> Result<Self, Fault> {
-        let text =
-            std::str::from_utf8(bytes).map_err(|error| Fault { kind: FaultKind::Syntax, at: error.valid_up_to() })?;
+        let text = utf8(bytes)?;
         let mut facts = Facts::default();
         let mut scanner = Scanner::new(text);
         scanner.space();

@@ -19,8 +19,8 @@ mod text;
 mod write;
 
 pub use raw::{Elements, Fields, Raw};
-pub(crate) use scan::Scanner;
 pub use scan::{Fault, FaultKind, Kind, MAX_DEPTH};
+pub(crate) use scan::{Scanner, utf8};
 pub(crate) use template::Template;
 pub use text::Text;
 pub use write::{write_compact, write_str, write_u64};

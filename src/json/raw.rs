@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use super::scan::{Fault, Kind, Scanner};
+use super::scan::{Fault, Kind, Scanner, utf8};
 use super::text::Text;
 
 /// A borrowed piece of valid JSON: one value, without white space around it.
@@ -21,6 +21,14 @@ impl<'a> Raw<'a> {
         let span = scanner.value()?;
         scanner.end()?;
         Ok(Self(&text[span]))
+    }
+
+    /// The same for bytes, which have to be UTF-8.
+    ///
+    /// # Errors
+    /// A [`Fault`] with the offset of the first byte that is wrong.
+    pub fn from_bytes(bytes: &'a [u8]) -> Result<Self, Fault> {
+        Self::parse(utf8(bytes)?)
     }
 
     /// Takes a text that has been checked already, as a part of a larger one.
@@ -162,6 +170,7 @@ impl fmt::Debug for Elements<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::json::FaultKind;
 
     fn raw(text: &str) -> Raw<'_> {
         Raw::parse(text).unwrap()
@@ -190,6 +199,12 @@ mod tests {
         assert_eq!(raw("-1").as_u64(), None);
         assert_eq!(raw("1e400").as_f64(), Some(f64::INFINITY));
         assert_eq!(raw("\"1\"").as_f64(), None);
+    }
+
+    #[test]
+    fn bytes_are_checked_to_be_text() {
+        assert_eq!(Raw::from_bytes(b" [1] ").unwrap().text(), "[1]");
+        assert_eq!(Raw::from_bytes(b"\"\xff\""), Err(Fault { kind: FaultKind::Syntax, at: 1 }));
     }
 
     #[test]

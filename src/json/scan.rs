@@ -71,6 +71,11 @@ impl fmt::Display for Fault {
 
 impl std::error::Error for Fault {}
 
+/// The bytes as the text that JSON is.
+pub(crate) fn utf8(bytes: &[u8]) -> Result<&str, Fault> {
+    std::str::from_utf8(bytes).map_err(|error| Fault { kind: FaultKind::Syntax, at: error.valid_up_to() })
+}
+
 /// The spans of a key (without its quotes) and of its value.
 pub(crate) type Member = (Range<usize>, Range<usize>);
 

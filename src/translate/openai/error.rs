@@ -11,8 +11,7 @@ use crate::translate::scrub::Scrub;
 /// The provider's own words are passed on only for the client's own mistakes. A refusal of *our* key is not the
 /// client's business, and must not look like a refusal of theirs.
 pub(super) fn from_status(status: StatusCode, body: &[u8], scrub: &Scrub) -> ApiError {
-    let text = std::str::from_utf8(body).unwrap_or_default();
-    let error = Raw::parse(text).ok().and_then(|body| body.get("error"));
+    let error = Raw::from_bytes(body).ok().and_then(|body| body.get("error"));
     match status.as_u16() {
         429 => rate_limited(error),
         400 | 409 | 413 | 422 => clients_own(status, error, scrub),

@@ -5,7 +5,7 @@ use crate::json::{Raw, Text};
 
 /// Says a whole `chat.completion` in verbs. `None` if it is not one that can be streamed.
 pub(super) fn replay(body: &[u8], sink: &mut impl Sink) -> Option<()> {
-    let completion = Raw::parse(std::str::from_utf8(body).ok()?).ok()?;
+    let completion = Raw::from_bytes(body).ok()?;
     let mut choices = completion.get("choices")?.elements();
     let choice = choices.next().filter(|_| choices.next().is_none())?;
     let message = choice.get("message")?;

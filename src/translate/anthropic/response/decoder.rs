@@ -11,7 +11,7 @@ use super::unreadable::{Unreadable, string};
 use crate::chat::Sink;
 use crate::chat::sse::{Block, Scanner};
 use crate::error::ApiError;
-use crate::json::{Kind, Raw, Template, Text};
+use crate::json::{Kind, Raw, Template, Text, utf8};
 use crate::translate::anthropic::primed::Primed;
 use crate::translate::dialect::Decode;
 use crate::translate::scrub::Scrub;
@@ -65,8 +65,7 @@ impl Decode for AnthropicDecoder {
     }
 
     fn whole(&mut self, body: Bytes, sink: &mut impl Sink) -> Result<(), ApiError> {
-        let text = std::str::from_utf8(&body).map_err(|_| Unreadable)?;
-        let message = Message::read(Raw::parse(text).map_err(Unreadable::from)?);
+        let message = Message::read(Raw::from_bytes(&body).map_err(Unreadable::from)?);
         self.state.message(&message, sink)
     }
 
@@ -104,8 +103,7 @@ impl State {
         if *data == *b"[DONE]" {
             return self.end_of_stream(sink);
         }
-        let text = std::str::from_utf8(&data).map_err(|_| Unreadable)?;
-        let event = Event::read(text)?;
+        let event = Event::read(utf8(&data).map_err(Unreadable::from)?)?;
         self.learn(&event, &data);
         self.event(&event, sink)
     }
@@ -175,7 +173,7 @@ impl State {
 
 /// Whether the last event of a stream is all there. Half an event is as good as none.
 fn is_complete(block: &Block<'_>) -> bool {
-    block.data().is_some_and(|data| std::str::from_utf8(&data).is_ok_and(|text| Raw::parse(text).is_ok()))
+    block.data().is_some_and(|data| Raw::from_bytes(&data).is_ok())
 }
 
 fn index(event: &Event<'_>) -> Result<u64, Unreadable> {

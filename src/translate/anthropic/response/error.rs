@@ -9,7 +9,7 @@ use crate::translate::scrub::Scrub;
 /// An answer with an error status. Compatible servers wrap errors in their own ways, so the status decides, and the
 /// body only adds to it.
 pub(super) fn from_status(status: StatusCode, body: &[u8], scrub: &Scrub) -> ApiError {
-    let body = std::str::from_utf8(body).ok().and_then(|text| Raw::parse(text).ok());
+    let body = Raw::from_bytes(body).ok();
     map(status.as_u16(), &body.map(Report::read).unwrap_or_default(), scrub)
 }
 
