@@ -97,7 +97,7 @@ where
     let name = provider.name.clone();
     let service = ServiceBuilder::new()
         .layer(TimeoutLayer::new(timeouts.first_byte))
-        .layer(TranslateLayer::new(dialect).provider(&name))
+        .layer(TranslateLayer::new(dialect).provider(name.as_str()))
         .service(http);
     Box::new(move |model| {
         Model::new(model.id.as_str(), service.clone()).upstream(model.upstream.as_str()).owned_by(name.as_str())

@@ -22,6 +22,7 @@ pub type BoxBody = UnsyncBoxBody<Bytes, BoxError>;
 pub(super) type BoxService = BoxCloneSyncService<Request<ChatRequest>, Response<BoxBody>, BoxError>;
 
 /// A model that clients can ask for: its id, what they are told about it, and the service that answers.
+#[derive(Clone)]
 pub struct Model {
     id: Arc<str>,
     upstream: Option<Arc<str>>,

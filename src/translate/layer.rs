@@ -22,7 +22,7 @@ impl<D: Dialect> TranslateLayer<D> {
 
     /// The provider's name in [`Served`](crate::Served), in place of the dialect's own.
     #[must_use]
-    pub fn provider(mut self, name: &str) -> Self {
+    pub fn provider(mut self, name: impl Into<Arc<str>>) -> Self {
         self.settings.provider = name.into();
         self
     }
