@@ -5,6 +5,7 @@
 //! lines are joined by LF, and an event ends at an empty line.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use memchr::memchr2;
 
@@ -17,6 +18,14 @@ pub const MAX_EVENT: usize = 8 << 20;
 /// An event is longer than the scanner accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EventTooLong;
+
+impl fmt::Display for EventTooLong {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an event is longer than the scanner accepts")
+    }
+}
+
+impl std::error::Error for EventTooLong {}
 
 /// One block of a stream: an event, or only comments and blank lines.
 #[derive(Debug)]
