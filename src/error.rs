@@ -168,7 +168,7 @@ impl ApiError {
     }
 
     /// 400 `invalid_type`: a field holds another JSON type than it should.
-    pub fn invalid_type(param: impl Into<Word>, expected: &str, found: &str) -> Self {
+    pub fn invalid_type(param: impl Into<Word>, expected: &str, found: impl fmt::Display) -> Self {
         let param = param.into();
         Self::invalid_request(format!("Invalid type for '{param}': expected {expected}, but got {found} instead."))
             .with_param(param)

@@ -156,7 +156,7 @@ fn read_messages(text: &str, scanner: &mut Scanner<'_>, messages: &mut Vec<Span>
             Kind::Object => read_message(text, scanner, at)?,
             other => {
                 scanner.value()?;
-                Err(ApiError::invalid_type(format!("messages[{at}]"), "an object", &other.to_string()))
+                Err(ApiError::invalid_type(format!("messages[{at}]"), "an object", other))
             }
         };
         if first_error.is_ok() {
@@ -182,7 +182,7 @@ fn read_message(text: &str, scanner: &mut Scanner<'_>, at: usize) -> Result<Chec
         if std::mem::replace(&mut seen[slot], true) {
             checked = Err(duplicate(path()));
         } else if !shape.kinds.contains(&kind) && (slot == 0 || kind != Kind::Null) {
-            checked = Err(ApiError::invalid_type(path(), shape.text, &kind.to_string()));
+            checked = Err(ApiError::invalid_type(path(), shape.text, kind));
         }
         scanner.value().map(drop)
     })?;
@@ -257,7 +257,7 @@ impl<'a> Known<'a> {
                 return Err(duplicate(param.to_owned()));
             }
             if !matches!(value.kind(), Kind::Bool | Kind::Null) {
-                return Err(ApiError::invalid_type(param, BOOL.text, &value.kind().to_string()));
+                return Err(ApiError::invalid_type(param, BOOL.text, value.kind()));
             }
             asked = value.as_bool().or(Some(false));
         }
@@ -271,7 +271,7 @@ fn check_type(name: &str, kind: Kind) -> Result<(), ApiError> {
     if shape.kinds.contains(&kind) || (kind == Kind::Null && !is_required) {
         return Ok(());
     }
-    Err(ApiError::invalid_type(name.to_owned(), shape.text, &kind.to_string()))
+    Err(ApiError::invalid_type(name.to_owned(), shape.text, kind))
 }
 
 fn duplicate(param: String) -> ApiError {

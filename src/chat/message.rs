@@ -70,7 +70,7 @@ impl<'a> Message<'a> {
 
     fn expect(&self, value: Option<Raw<'a>>, name: &str, kinds: &[Kind], expected: &str) -> Result<(), ApiError> {
         match value.map(Raw::kind).filter(|kind| !kinds.contains(kind)) {
-            Some(kind) => Err(ApiError::invalid_type(self.path(name), expected, &kind.to_string())),
+            Some(kind) => Err(ApiError::invalid_type(self.path(name), expected, kind)),
             None => Ok(()),
         }
     }

@@ -56,7 +56,7 @@ impl<'a> Part<'a> {
     pub(super) fn read(message: usize, at: usize, raw: Raw<'a>) -> Result<Self, ApiError> {
         let place = Place { message, list: "content", at };
         if raw.kind() != Kind::Object {
-            return Err(ApiError::invalid_type(place.to_string(), "an object", &raw.kind().to_string()));
+            return Err(ApiError::invalid_type(place.to_string(), "an object", raw.kind()));
         }
         let (mut kind, mut breakpoint) = (None, None);
         let (mut text, mut refusal, mut image, mut audio, mut file) = (None, None, None, None, None);

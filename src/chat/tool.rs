@@ -40,7 +40,7 @@ impl<'a> Tool<'a> {
     pub(super) fn read(at: usize, raw: Raw<'a>) -> Result<Self, ApiError> {
         let path = format!("tools[{at}]");
         if raw.kind() != Kind::Object {
-            return Err(ApiError::invalid_type(path, "an object", &raw.kind().to_string()));
+            return Err(ApiError::invalid_type(path, "an object", raw.kind()));
         }
         let kind = require_text(raw, &path, "type")?;
         let optional_object = |parent: Raw<'a>, path: &str, name: &str| match parent.get(name) {

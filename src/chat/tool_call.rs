@@ -26,7 +26,7 @@ impl<'a> ToolCall<'a> {
     pub(super) fn read(message: usize, at: usize, raw: Raw<'a>) -> Result<Self, ApiError> {
         let place = Place { message, list: "tool_calls", at };
         if raw.kind() != Kind::Object {
-            return Err(ApiError::invalid_type(place.to_string(), "an object", &raw.kind().to_string()));
+            return Err(ApiError::invalid_type(place.to_string(), "an object", raw.kind()));
         }
         let (mut id, mut function, mut custom) = (None, None, None);
         for (name, value) in raw.fields().filter(|(_, value)| !value.is_null()) {

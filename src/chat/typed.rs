@@ -30,7 +30,7 @@ pub(super) fn as_object<'a>(value: Option<Raw<'a>>, path: &dyn Display, field: &
     let value = require(value, path, field)?;
     match value.kind() {
         Kind::Object => Ok(value),
-        kind => Err(ApiError::invalid_type(format!("{path}.{field}"), "an object", &kind.to_string())),
+        kind => Err(ApiError::invalid_type(format!("{path}.{field}"), "an object", kind)),
     }
 }
 
@@ -42,7 +42,7 @@ pub(super) fn as_text<'a>(
 ) -> Result<Option<Text<'a>>, ApiError> {
     let Some(value) = value.filter(|value| !value.is_null()) else { return Ok(None) };
     let text = value.as_text();
-    let wrong = || ApiError::invalid_type(format!("{path}.{field}"), "a string", &value.kind().to_string());
+    let wrong = || ApiError::invalid_type(format!("{path}.{field}"), "a string", value.kind());
     text.map(Some).ok_or_else(wrong)
 }
 

@@ -49,5 +49,5 @@ pub(super) fn identifier(text: &str, max_len: usize, path: impl FnOnce() -> Stri
 }
 
 pub(super) fn wrong_type(value: Raw<'_>, path: impl Display, expected: &str) -> ApiError {
-    ApiError::invalid_type(path.to_string(), expected, &value.kind().to_string())
+    ApiError::invalid_type(path.to_string(), expected, value.kind())
 }
