@@ -10,6 +10,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 
 use crate::body::ResponseBody;
 use crate::json;
+use crate::media_type;
 
 /// A boxed error, as tower's layers pass it around.
 pub type BoxError = Box<dyn Error + Send + Sync>;
@@ -147,7 +148,7 @@ impl ApiError {
         let mut response = Response::new(ResponseBody::full(self.to_json()));
         *response.status_mut() = self.0.status;
         *response.headers_mut() = self.0.headers;
-        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(media_type::JSON));
         response
     }
 }

@@ -81,6 +81,7 @@ pub mod client;
 mod collect;
 pub mod error;
 pub mod json;
+mod media_type;
 #[cfg(feature = "mock")]
 pub mod mock;
 pub mod route;

@@ -11,6 +11,7 @@ use super::request::ChatRequest;
 use super::sink::{Citation, FinishReason, Reasoning, Seen, Sink, ToolKind};
 use crate::error::ApiError;
 use crate::json::Text;
+use crate::media_type;
 use crate::usage::{Usage, UsageCell};
 
 /// Writes an answer as a stream of chunks or as one message, whichever the request asked for.
@@ -84,7 +85,7 @@ impl AnswerWriter {
         let headers = response.headers_mut();
         match self.form {
             Form::Message(_) => {
-                headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+                headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type::JSON));
             }
             Form::Chunks(_) => stream_headers(headers),
         }
@@ -95,7 +96,7 @@ impl AnswerWriter {
 
 /// The headers of a streamed answer.
 pub(crate) fn stream_headers(headers: &mut http::HeaderMap) {
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type::EVENTS));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
 }
 

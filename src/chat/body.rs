@@ -9,6 +9,7 @@ use pin_project_lite::pin_project;
 
 use crate::body::ResponseBody;
 use crate::error::{ApiError, BoxError};
+use crate::media_type;
 
 pin_project! {
     /// An answer on its way out of the border.
@@ -28,7 +29,7 @@ pin_project! {
 impl<B> ChatBody<B> {
     pub(super) fn wrap(response: Response<B>) -> Response<ResponseBody<Self>> {
         let content_type = response.headers().get(CONTENT_TYPE);
-        let is_stream = content_type.is_some_and(|value| value.as_bytes().starts_with(b"text/event-stream"));
+        let is_stream = content_type.is_some_and(|value| media_type::is(value, media_type::EVENTS));
         response.map(|inner| ResponseBody::inner(Self { inner, events: is_stream.then(Tail::default), over: false }))
     }
 }

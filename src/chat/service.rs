@@ -12,6 +12,7 @@ use super::future::ResponseFuture;
 use super::request::ChatRequest;
 use crate::body::ResponseBody;
 use crate::error::{ApiError, BoxError};
+use crate::media_type;
 
 /// The service that [`ChatLayer`](super::ChatLayer) makes.
 ///
@@ -55,8 +56,7 @@ impl<S> Chat<S> {
 fn is_json(headers: &HeaderMap) -> bool {
     let mut types = headers.get_all(CONTENT_TYPE).iter();
     let Some(content_type) = types.next() else { return true };
-    let essence = content_type.as_bytes().split(|&byte| byte == b';').next().unwrap_or_default();
-    types.next().is_none() && essence.trim_ascii().eq_ignore_ascii_case(b"application/json")
+    types.next().is_none() && media_type::is(content_type, media_type::JSON)
 }
 
 impl<S, B, ResB> Service<Request<B>> for Chat<S>

@@ -12,6 +12,7 @@ use pin_project_lite::pin_project;
 use super::facts::Facts;
 use super::sse::{EventTooLong, Scanner};
 use super::watch::{Notice, Watch};
+use crate::media_type;
 use crate::usage::UsageCell;
 
 /// How much of a whole answer is kept until it can be read, in bytes. A larger one is not read.
@@ -52,10 +53,10 @@ impl<B> Tap<B> {
 
 impl Reader {
     fn for_type(headers: &HeaderMap) -> Option<Self> {
-        let content_type = headers.get(CONTENT_TYPE)?.as_bytes();
-        if content_type.starts_with(b"text/event-stream") {
+        let content_type = headers.get(CONTENT_TYPE)?;
+        if media_type::is(content_type, media_type::EVENTS) {
             Some(Self::Stream { scanner: Scanner::default(), watch: Watch::default() })
-        } else if content_type.starts_with(b"application/json") {
+        } else if media_type::is(content_type, media_type::JSON) {
             Some(Self::Whole { held: Vec::new() })
         } else {
             None

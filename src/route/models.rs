@@ -13,6 +13,7 @@ use tower_service::Service;
 use super::router::Registry;
 use crate::body::ResponseBody;
 use crate::error::ApiError;
+use crate::media_type;
 
 const PREFIX: &str = "/v1/models";
 
@@ -97,7 +98,7 @@ impl<B> Service<Request<B>> for Models {
         ready(Ok(match self.answer(request.method(), request.uri().path(), request.extensions()) {
             Ok(json) => {
                 let mut response = Response::new(ResponseBody::full(json));
-                response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+                response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(media_type::JSON));
                 response
             }
             Err(error) => error.into_response(),

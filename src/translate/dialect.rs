@@ -8,6 +8,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
 
 use crate::chat::{ChatRequest, Sink};
 use crate::error::ApiError;
+use crate::media_type;
 
 /// A provider's language.
 ///
@@ -48,7 +49,7 @@ impl Upstream {
     /// A request with a JSON body and no other header than `content-type`.
     pub fn new(uri: Uri, body: impl Into<Bytes>) -> Self {
         let mut headers = HeaderMap::with_capacity(8);
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type::JSON));
         Self { uri, headers, body: body.into(), dropped: Dropped::default() }
     }
 

@@ -16,6 +16,7 @@ use crate::body::ResponseBody;
 use crate::chat::{AnswerHead, AnswerWriter, ChunkWriter, stream_headers};
 use crate::collect::{Collect, CollectError};
 use crate::error::{ApiError, BoxError};
+use crate::media_type;
 use crate::usage::{Served, UsageCell};
 
 /// How much of an error's body is read.
@@ -206,9 +207,7 @@ where
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
-    let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let essence = content_type.split(';').next().unwrap_or_default().trim();
-    essence.eq_ignore_ascii_case("application/json")
+    headers.get(CONTENT_TYPE).is_some_and(|value| media_type::is(value, media_type::JSON))
 }
 
 fn unfinished() -> ApiError {

@@ -47,6 +47,7 @@ use super::dialect::{Dialect, Upstream};
 use super::scrub::Scrub;
 use crate::chat::ChatRequest;
 use crate::error::ApiError;
+use crate::media_type;
 
 const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 const VERSION: HeaderName = HeaderName::from_static("anthropic-version");
@@ -186,7 +187,7 @@ impl Anthropic {
     /// The request, and what the reader of its answer must know.
     fn encode_request(&self, chat: &ChatRequest) -> Result<(Upstream, Primed), ApiError> {
         let encoded = self.write(chat, &self.capabilities(chat.model()))?;
-        let accept = if chat.stream() { "text/event-stream" } else { "application/json" };
+        let accept = if chat.stream() { media_type::EVENTS } else { media_type::JSON };
         let mut upstream = Upstream::new(self.uri.clone(), encoded.body)
             .header(ACCEPT, HeaderValue::from_static(accept))
             .header(VERSION, HeaderValue::from_static("2023-06-01"))

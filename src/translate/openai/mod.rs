@@ -18,6 +18,7 @@ use super::scrub::Scrub;
 use crate::chat::ChatRequest;
 use crate::error::ApiError;
 use crate::json::Raw;
+use crate::media_type;
 
 /// An upstream that speaks OpenAI's protocol.
 ///
@@ -66,7 +67,7 @@ impl Dialect for OpenAi {
             Some(options) => patch.set("stream_options", options),
             None => patch,
         };
-        let accept = if chat.stream() { "text/event-stream" } else { "application/json" };
+        let accept = if chat.stream() { media_type::EVENTS } else { media_type::JSON };
         let upstream = Upstream::new(self.uri.clone(), patch.finish()).header(ACCEPT, HeaderValue::from_static(accept));
         let upstream = match &self.authorization {
             Some(authorization) => upstream.header(AUTHORIZATION, authorization.clone()),
