@@ -84,6 +84,7 @@ pub mod json;
 mod media_type;
 #[cfg(feature = "mock")]
 pub mod mock;
+mod pattern;
 pub mod route;
 pub mod secret;
 pub mod translate;

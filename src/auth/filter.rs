@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use memchr::memmem;
+use crate::pattern;
 
 /// Which models a caller may see and use: a list of patterns, of which one has to match.
 ///
@@ -39,7 +39,7 @@ impl ModelFilter {
 
     /// Whether the model is allowed.
     pub fn allows(&self, model: &str) -> bool {
-        self.patterns.iter().any(|pattern| matches(pattern.as_bytes(), model.as_bytes()))
+        self.patterns.iter().any(|pattern| pattern::matches(pattern, model))
     }
 }
 
@@ -47,20 +47,6 @@ impl<P: Into<Box<str>>> FromIterator<P> for ModelFilter {
     fn from_iter<I: IntoIterator<Item = P>>(patterns: I) -> Self {
         Self::new(patterns)
     }
-}
-
-/// The first piece of the pattern has to begin the text, the last has to end it, and each between is taken where it is
-/// first found: no later place could leave more room for the rest, so nothing is ever tried twice.
-fn matches(pattern: &[u8], text: &[u8]) -> bool {
-    let Some(first) = memchr::memchr(b'*', pattern) else { return pattern == text };
-    let last = memchr::memrchr(b'*', pattern).unwrap_or(first);
-    let Some(text) = text.strip_prefix(&pattern[..first]) else { return false };
-    let Some(mut text) = text.strip_suffix(&pattern[last + 1..]) else { return false };
-    for piece in pattern[first..last].split(|byte| *byte == b'*') {
-        let Some(at) = memmem::find(text, piece) else { return false };
-        text = &text[at + piece.len()..];
-    }
-    true
 }
 
 #[cfg(test)]

@@ -48,10 +48,14 @@ use super::scrub::Scrub;
 use crate::chat::ChatRequest;
 use crate::error::ApiError;
 use crate::media_type;
+use crate::pattern;
 
 const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 const VERSION: HeaderName = HeaderName::from_static("anthropic-version");
 const BETA: HeaderName = HeaderName::from_static("anthropic-beta");
+
+/// The format of Claude's signatures in `reasoning_details`: what is written, and what is taken back.
+const SIGNATURE_FORMAT: &str = "anthropic-claude-v1";
 
 /// The host of Anthropic itself, which alone is known to take `system` turns between the others.
 const OWN_HOST: &str = "api.anthropic.com";
@@ -165,8 +169,8 @@ impl Anthropic {
         Self { automatic_caching, ..self }
     }
 
-    /// What the models take whose id, as it is sent to this upstream, matches a pattern: the id itself, or with one `*`
-    /// for any characters. Of two that match, the later one holds; without any, [`Capabilities::of`] does.
+    /// What the models take whose id, as it is sent to this upstream, matches a pattern, in which `*` stands for any
+    /// text, as in a [`ModelFilter`](crate::ModelFilter). Of two that match, the later one holds; without any, [`Capabilities::of`] does.
     #[must_use]
     pub fn model_capabilities(mut self, pattern: impl Into<Cow<'static, str>>, capabilities: Capabilities) -> Self {
         self.models.push((pattern.into(), capabilities));
@@ -174,7 +178,7 @@ impl Anthropic {
     }
 
     fn capabilities(&self, model: &str) -> Capabilities {
-        let configured = self.models.iter().rev().find(|(pattern, _)| matches(pattern, model));
+        let configured = self.models.iter().rev().find(|(pattern, _)| pattern::matches(pattern, model));
         configured.map_or_else(
             || {
                 let known = Capabilities::of(model);
@@ -209,13 +213,5 @@ impl Dialect for Anthropic {
     fn encode(&self, chat: &ChatRequest) -> Result<(Upstream, AnthropicDecoder), ApiError> {
         let (upstream, primed) = self.encode_request(chat)?;
         Ok((upstream, AnthropicDecoder::new(primed, self.scrub.clone())))
-    }
-}
-
-/// Whether an id matches a pattern with at most one `*`.
-fn matches(pattern: &str, id: &str) -> bool {
-    match pattern.split_once('*') {
-        Some((start, end)) => id.len() >= start.len() + end.len() && id.starts_with(start) && id.ends_with(end),
-        None => pattern == id,
     }
 }

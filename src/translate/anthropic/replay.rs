@@ -5,13 +5,10 @@
 //! anything signed counts, and the others are copies of it. What is not signed, or signed by another provider, is never
 //! sent.
 
+use super::SIGNATURE_FORMAT;
 use super::body::Body;
 use super::turns::Turns;
 use crate::json::{Raw, Text};
-
-/// The format of Anthropic's signatures in `reasoning_details`. Where a signed text names none, OpenRouter means this
-/// one.
-const FORMAT: &str = "anthropic-claude-v1";
 
 /// The fields of an assistant message that may carry thinking.
 #[derive(Clone, Copy, Default)]
@@ -62,7 +59,8 @@ impl<'a> Carriers<'a> {
             let entry = Detail::read(entry);
             let is_text = entry.kind.is_some_and(|kind| kind.eq_str("reasoning.text"));
             let is_encrypted = entry.kind.is_some_and(|kind| kind.eq_str("reasoning.encrypted"));
-            let is_ours = entry.format.map_or(is_text, |format| format.eq_str(FORMAT));
+            // Where a signed text names no format, OpenRouter means this one.
+            let is_ours = entry.format.map_or(is_text, |format| format.eq_str(SIGNATURE_FORMAT));
             if !is_text || !is_ours || entry.index != index {
                 texts.clear();
             }

@@ -1,6 +1,6 @@
 //! What an answer says, told block by block.
 
-use super::block::{Block, BlockKind, FORMAT, Outlet};
+use super::block::{Block, BlockKind, Outlet};
 use super::calls::{Call, Calls};
 use super::event::Delta;
 use super::held::Held;
@@ -11,6 +11,7 @@ use super::usage::Tally;
 use crate::chat::{Reasoning, ReasoningPiece, Sink, ToolKind};
 use crate::error::ApiError;
 use crate::json::{Kind, Raw, Text, write_compact};
+use crate::translate::anthropic::SIGNATURE_FORMAT;
 use crate::translate::anthropic::primed::Primed;
 
 /// How many blocks may be open at the same time.
@@ -113,7 +114,7 @@ impl Answer {
             }
             "redacted_thinking" => {
                 let piece = ReasoningPiece::Encrypted(string(fields.data)?);
-                sink.reasoning(Reasoning { index: self.next_reasoning(), format: FORMAT, piece });
+                sink.reasoning(Reasoning { index: self.next_reasoning(), format: SIGNATURE_FORMAT, piece });
                 self.open(index, BlockKind::Ignored)
             }
             "tool_use" => {
@@ -207,7 +208,11 @@ impl Answer {
         if let Some(BlockKind::Thinking(index)) = self.find(index).map(|block| &block.kind)
             && !signature.is_empty()
         {
-            sink.reasoning(Reasoning { index: *index, format: FORMAT, piece: ReasoningPiece::Signature(signature) });
+            sink.reasoning(Reasoning {
+                index: *index,
+                format: SIGNATURE_FORMAT,
+                piece: ReasoningPiece::Signature(signature),
+            });
         }
     }
 

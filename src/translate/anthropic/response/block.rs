@@ -6,9 +6,7 @@ use super::held::Held;
 use crate::chat::{Reasoning, ReasoningPiece, Sink};
 use crate::error::ApiError;
 use crate::json::Text;
-
-/// The dialect of Claude's signatures.
-pub(super) const FORMAT: &str = "anthropic-claude-v1";
+use crate::translate::anthropic::SIGNATURE_FORMAT;
 
 #[derive(Debug)]
 pub(super) struct Block {
@@ -84,7 +82,11 @@ impl BlockKind {
                 out.sink.text(text);
             }
             Self::Thinking(index) => {
-                out.sink.reasoning(Reasoning { index: *index, format: FORMAT, piece: ReasoningPiece::Text(text) });
+                out.sink.reasoning(Reasoning {
+                    index: *index,
+                    format: SIGNATURE_FORMAT,
+                    piece: ReasoningPiece::Text(text),
+                });
             }
             Self::Call(serial) => out.calls.args(*serial, text, out.held, out.sink)?,
             Self::Ignored => {}
