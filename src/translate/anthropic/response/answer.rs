@@ -2,6 +2,7 @@
 
 use super::block::{Block, BlockKind, Outlet};
 use super::calls::{Call, Calls};
+use super::content_block::ContentBlock;
 use super::event::Delta;
 use super::held::Held;
 use super::message::Message;
@@ -95,7 +96,7 @@ impl Answer {
         }
         self.start(Text::plain(""), Text::plain(""), sink);
         self.end_block(index, sink)?;
-        let fields = Fields::read(block);
+        let fields = ContentBlock::read(block);
         match &*string(fields.kind)?.to_str() {
             "text" => {
                 self.open(index, self.text_kind())?;
@@ -240,7 +241,7 @@ impl Answer {
     }
 
     /// A tool call begins. Without an id or a name nobody could answer it.
-    fn call(&mut self, block: &Fields<'_>, sink: &mut impl Sink) -> Result<BlockKind, ApiError> {
+    fn call(&mut self, block: &ContentBlock<'_>, sink: &mut impl Sink) -> Result<BlockKind, ApiError> {
         let (id, name) = (string(block.id)?, string(block.name)?);
         if id.is_empty() || name.is_empty() {
             return Err(Unreadable.into());
@@ -267,40 +268,4 @@ fn arguments(input: Raw<'_>) -> Option<String> {
     write_compact(&mut out, input);
     let compact = String::from_utf8(out).ok()?;
     (compact != "{}" && compact != "null").then_some(compact)
-}
-
-/// The fields of a content block.
-#[derive(Default)]
-struct Fields<'a> {
-    kind: Option<Raw<'a>>,
-    text: Option<Raw<'a>>,
-    citations: Option<Raw<'a>>,
-    thinking: Option<Raw<'a>>,
-    signature: Option<Raw<'a>>,
-    data: Option<Raw<'a>>,
-    id: Option<Raw<'a>>,
-    name: Option<Raw<'a>>,
-    input: Option<Raw<'a>>,
-}
-
-impl<'a> Fields<'a> {
-    fn read(block: Raw<'a>) -> Self {
-        let mut fields = Self::default();
-        for (key, value) in block.fields() {
-            let value = Some(value);
-            match &*key.to_str() {
-                "type" => fields.kind = value,
-                "text" => fields.text = value,
-                "citations" => fields.citations = value,
-                "thinking" => fields.thinking = value,
-                "signature" => fields.signature = value,
-                "data" => fields.data = value,
-                "id" => fields.id = value,
-                "name" => fields.name = value,
-                "input" => fields.input = value,
-                _ => {}
-            }
-        }
-        fields
-    }
 }

@@ -5,7 +5,6 @@ use crate::json::Raw;
 /// The fields of a message, or of the error that came in its place.
 #[derive(Default)]
 pub(super) struct Message<'a> {
-    pub(super) kind: Option<Raw<'a>>,
     pub(super) id: Option<Raw<'a>>,
     pub(super) model: Option<Raw<'a>>,
     pub(super) content: Option<Raw<'a>>,
@@ -22,7 +21,6 @@ impl<'a> Message<'a> {
         for (key, value) in raw.fields() {
             let value = Some(value);
             match &*key.to_str() {
-                "type" => message.kind = value,
                 "id" => message.id = value,
                 "model" => message.model = value,
                 "content" => message.content = value,

@@ -1,12 +1,13 @@
 //! Anthropic's answers, told in verbs.
 //!
 //! A stream and a whole message take the same way: a message is what its own stream would be if each block came in one
-//! piece. So [`answer`] holds all that maps, [`event`] and [`message`] only read, and [`decoder`] feeds them.
+//! piece. So [`answer`] holds all that maps, [`event`], [`message`] and [`content_block`] only read, and [`decoder`] feeds them.
 
 mod answer;
 mod block;
 mod calls;
 mod citation;
+mod content_block;
 mod decoder;
 mod error;
 mod event;
