@@ -240,25 +240,10 @@ impl Gateway {
     }
 
     /// Sends a chat request over the socket, and waits for the head of the answer.
-    pub(crate) async fn chat(&self, client: &Client, body: impl Into<Bytes>) -> Response<hyper_util_body::Incoming> {
+    pub(crate) async fn chat(&self, client: &Client, body: impl Into<Bytes>) -> Response<hyper::body::Incoming> {
         let mut request = post(body);
         *request.uri_mut() = format!("{}/v1/chat/completions", self.base_url).parse().unwrap();
         client.clone().oneshot(request).await.unwrap()
-    }
-}
-
-/// The body type of the crate's client, by way of its `Service` implementation.
-pub(crate) mod hyper_util_body {
-    use super::*;
-
-    pub(crate) type Incoming = <<Client as Service<Request<Full<Bytes>>>>::Response as ResponseExt>::Body;
-
-    pub(crate) trait ResponseExt {
-        type Body;
-    }
-
-    impl<B> ResponseExt for Response<B> {
-        type Body = B;
     }
 }
 
