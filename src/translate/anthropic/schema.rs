@@ -45,10 +45,8 @@ enum Keyword {
     Additional,
     /// A limit that is left out.
     Limit,
-    /// Left out where it is more than 1.
-    MinItems,
-    /// `format`: left out where Anthropic does not know it.
-    Format,
+    /// A limit that is left out unless its value is one that Anthropic knows.
+    LimitUnless(fn(Raw<'_>) -> bool),
     /// `oneOf`: becomes `anyOf`.
     OneOf,
     /// Nothing that could be left out without changing what the schema means.
@@ -67,8 +65,8 @@ impl Keyword {
             "additionalProperties" => Self::Additional,
             "minimum" | "maximum" | "exclusiveMinimum" | "exclusiveMaximum" | "multipleOf" | "minLength"
             | "maxLength" | "maxItems" | "uniqueItems" | "minProperties" | "maxProperties" => Self::Limit,
-            "minItems" => Self::MinItems,
-            "format" => Self::Format,
+            "minItems" => Self::LimitUnless(|value| matches!(value.text(), "0" | "1")),
+            "format" => Self::LimitUnless(|value| value.as_str().is_some_and(|format| FORMATS.contains(&&*format))),
             "oneOf" => Self::OneOf,
             "contains"
             | "minContains"
@@ -165,19 +163,9 @@ impl Grammar {
                     self.looser = true;
                     Ok(scanner.value().map(drop)?)
                 }
-                Keyword::MinItems => {
+                Keyword::LimitUnless(is_known) => {
                     let value = scanner.value()?;
-                    if matches!(&text[value.clone()], "0" | "1") {
-                        self.member(text, span, value);
-                    } else {
-                        self.looser = true;
-                    }
-                    Ok(())
-                }
-                Keyword::Format => {
-                    let value = scanner.value()?;
-                    let format = Raw::checked(&text[value.clone()]).as_str();
-                    if format.is_some_and(|format| FORMATS.contains(&&*format)) {
+                    if is_known(Raw::checked(&text[value.clone()])) {
                         self.member(text, span, value);
                     } else {
                         self.looser = true;
