@@ -9,6 +9,8 @@ use crate::json::{Text, write_str};
 
 /// Edits to the top-level fields of a request. Made by [`ChatRequest::patch`](super::ChatRequest::patch).
 ///
+/// Names of fields are written as they stand, without escapes; values are not checked.
+///
 /// ```
 /// # use tower_completions::ChatRequest;
 /// let chat = ChatRequest::from_bytes(r#"{"model":"m", "messages":[{"role":"user"}], "seed": 7}"#)?;
@@ -84,9 +86,17 @@ impl<'a> Patch<'a> {
     }
 
     fn edit_of(&self, field: &Field) -> Option<&Edit<'a>> {
-        let key = self.body.get(field.key.range()).and_then(|key| std::str::from_utf8(key).ok())?;
-        let key = Text::escaped(key);
+        let key = self.key_of(field)?;
         self.edits.iter().find(|(name, _)| key.eq_str(name)).map(|(_, edit)| edit)
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.fields.iter().any(|field| self.key_of(field).is_some_and(|key| key.eq_str(name)))
+    }
+
+    fn key_of(&self, field: &Field) -> Option<Text<'a>> {
+        let key = self.body.get(field.key.range())?;
+        std::str::from_utf8(key).ok().map(Text::escaped)
     }
 
     /// Cuts the new body into pieces of the old one and of the edits.
@@ -137,13 +147,6 @@ impl<'a> Patch<'a> {
             }
         }
         put(&body[last.value.range().end..]);
-    }
-
-    fn has(&self, name: &str) -> bool {
-        self.fields.iter().any(|field| {
-            let key = self.body.get(field.key.range()).and_then(|key| std::str::from_utf8(key).ok());
-            key.is_some_and(|key| Text::escaped(key).eq_str(name))
-        })
     }
 }
 
