@@ -159,6 +159,7 @@ impl Service<Request<Full<Bytes>>> for Client {
 }
 
 /// The head of an answer, when it comes.
+#[must_use = "futures do nothing unless polled"]
 pub struct ResponseFuture {
     inner: LegacyFuture,
 }

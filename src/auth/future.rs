@@ -9,13 +9,15 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::Principal;
-use crate::{ApiError, BoxError, ResponseBody};
+use crate::body::ResponseBody;
+use crate::error::{ApiError, BoxError};
 
 /// The one boxed future of a request: the store's type is not named outside it.
 pub(super) type Lookup = Pin<Box<dyn Future<Output = Result<Option<Principal>, BoxError>> + Send>>;
 
 pin_project! {
     /// The future of [`Auth`](super::Auth): the lookup of the key, then the inner service's own future `F`.
+    #[must_use = "futures do nothing unless polled"]
     pub struct ResponseFuture<S, B, F> {
         #[pin]
         state: State<S, B, F>,

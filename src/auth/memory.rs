@@ -7,7 +7,7 @@ use std::time::SystemTime;
 
 use super::digest::Digest;
 use super::{Key, KeyError, KeyErrorKind, KeyStore, PresentedKey, Principal};
-use crate::BoxError;
+use crate::error::BoxError;
 
 type Table = HashMap<Digest, Key>;
 

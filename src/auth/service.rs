@@ -9,7 +9,7 @@ use tower_service::Service;
 use super::KeyStore;
 use super::future::ResponseFuture;
 use super::presented::Sources;
-use crate::ResponseBody;
+use crate::body::ResponseBody;
 
 /// The service of [`AuthLayer`](super::AuthLayer).
 pub struct Auth<S, K> {

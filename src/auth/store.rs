@@ -2,7 +2,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 use super::{PresentedKey, Principal};
-use crate::BoxError;
+use crate::error::BoxError;
 
 /// Whose key is this? A table, a database, a remote service.
 ///

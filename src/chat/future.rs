@@ -22,6 +22,7 @@ use crate::error::{ApiError, BoxError, chain};
 
 pin_project! {
     /// Reads the request, then waits for the answer of the inner service.
+    #[must_use = "futures do nothing unless polled"]
     pub struct ResponseFuture<S, B>
     where
         S: Service<Request<ChatRequest>>,

@@ -63,6 +63,7 @@ where
 pin_project! {
     /// The answer of whichever service the path belongs to.
     #[derive(Debug)]
+    #[must_use = "futures do nothing unless polled"]
     pub struct EndpointFuture<S, B>
     where
         S: Service<Request<B>>,

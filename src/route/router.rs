@@ -108,6 +108,7 @@ impl Service<Request<ChatRequest>> for ModelRouter {
 
 pin_project! {
     /// The answer of the service that [`ModelRouter`] found.
+    #[must_use = "futures do nothing unless polled"]
     pub struct ResponseFuture {
         #[pin]
         call: Option<Oneshot<BoxService, Request<ChatRequest>>>,

@@ -44,6 +44,7 @@ pin_project! {
     /// Waits for the provider's answer: for the whole of one that is not streamed, for the first event of one that is.
     ///
     /// So an error that comes right after a 200 still gets a status of its own, and can be retried.
+    #[must_use = "futures do nothing unless polled"]
     pub struct ResponseFuture<F, D, B> {
         #[pin]
         state: State<F, D, B>,
