@@ -113,7 +113,7 @@ pub trait Decode: Send + 'static {
     /// 502 `upstream_error` if the answer was not complete: always, unless a decoder says otherwise.
     fn end(&mut self, sink: &mut impl Sink) -> Result<(), ApiError> {
         let _no_more_verbs = sink;
-        Err(ApiError::upstream_error("The upstream provider's answer broke off."))
+        Err(ApiError::upstream_broke_off())
     }
 
     /// A whole answer. Also called when a stream was asked for and JSON came.

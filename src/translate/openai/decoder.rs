@@ -162,7 +162,7 @@ impl Decode for OpenAiDecoder {
         });
         last.transpose()?;
         if !reader.watch.is_finished() {
-            return Err(ApiError::upstream_error("The upstream provider's answer broke off."));
+            return Err(ApiError::upstream_broke_off());
         }
         sink.forward(Bytes::from_static(sse::DONE));
         sink.end();

@@ -160,7 +160,7 @@ impl State {
             return Ok(());
         }
         if !self.answer.is_stopped() {
-            return Err(ApiError::upstream_error("The upstream provider's answer broke off."));
+            return Err(ApiError::upstream_broke_off());
         }
         self.finish(sink)
     }
