@@ -141,7 +141,7 @@ impl<'a> Message<'a> {
     }
 
     /// Any field that is set; `null` counts as absent.
-    pub fn get(&self, field: &str) -> Option<Raw<'a>> {
+    pub fn given(&self, field: &str) -> Option<Raw<'a>> {
         self.raw.get(field).filter(|value| !value.is_null())
     }
 
@@ -149,8 +149,8 @@ impl<'a> Message<'a> {
     ///
     /// # Errors
     /// 400 `invalid_type` if it is something else.
-    pub fn get_text(&self, field: &str) -> Result<Option<Text<'a>>, ApiError> {
-        let value = self.get(field);
+    pub fn given_text(&self, field: &str) -> Result<Option<Text<'a>>, ApiError> {
+        let value = self.given(field);
         self.expect(value, field, &[Kind::String], "a string")?;
         Ok(value.and_then(Raw::as_text))
     }

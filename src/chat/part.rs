@@ -120,7 +120,7 @@ impl<'a> Part<'a> {
     }
 
     /// Any field that is set; `null` counts as absent. A message whose content is a string has none.
-    pub fn get(&self, field: &str) -> Option<Raw<'a>> {
+    pub fn given(&self, field: &str) -> Option<Raw<'a>> {
         self.raw?.get(field).filter(|value| !value.is_null())
     }
 }

@@ -87,7 +87,7 @@ impl ChatRequest {
     }
 
     /// A top-level field that is set: `null` counts as absent, as it does for OpenAI.
-    pub fn set(&self, field: &str) -> Option<Raw<'_>> {
+    pub fn given(&self, field: &str) -> Option<Raw<'_>> {
         self.get(field).filter(|value| !value.is_null())
     }
 
@@ -118,7 +118,7 @@ impl ChatRequest {
     /// # Errors
     /// Each item is 400 `invalid_request_error` if a field of that tool is missing or has the wrong JSON type.
     pub fn tools(&self) -> impl Iterator<Item = Result<Tool<'_>, ApiError>> {
-        let tools = self.set("tools").into_iter().flat_map(Raw::elements);
+        let tools = self.given("tools").into_iter().flat_map(Raw::elements);
         tools.enumerate().map(|(at, tool)| Tool::read(at, tool))
     }
 
@@ -127,7 +127,7 @@ impl ChatRequest {
     /// # Errors
     /// 400 `invalid_request_error` if it is none of the forms that OpenAI documents.
     pub fn tool_choice(&self) -> Result<Option<ToolChoice<'_>>, ApiError> {
-        self.set("tool_choice").map(ToolChoice::read).transpose()
+        self.given("tool_choice").map(ToolChoice::read).transpose()
     }
 
     /// The request as it goes out: the client's bytes, with the model spliced in if it was changed.

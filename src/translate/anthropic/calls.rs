@@ -42,7 +42,7 @@ impl<'a> Calls<'a> {
     /// Notes a result.
     pub(super) fn answer(&mut self, message: Message<'a>) -> Result<(), ApiError> {
         let path = || message.path("tool_call_id");
-        let id = message.get_text("tool_call_id")?.ok_or_else(|| ApiError::missing_parameter(path()))?;
+        let id = message.given_text("tool_call_id")?.ok_or_else(|| ApiError::missing_parameter(path()))?;
         let place = self.places.get(&id.to_str()).and_then(|&place| self.calls.get_mut(place));
         match place {
             None => Err(ApiError::invalid_value(path(), "no call of the assistant message before it has this id.")),

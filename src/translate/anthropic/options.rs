@@ -26,7 +26,7 @@ pub(super) fn max_tokens(
 ) -> Result<(u64, &'static str), ApiError> {
     let mut found = None;
     for name in ["max_tokens", "max_completion_tokens"] {
-        if let Some(value) = chat.set(name) {
+        if let Some(value) = chat.given(name) {
             found = Some((check::whole(value, name, 1..=u64::MAX)?, name));
         }
     }
@@ -44,7 +44,7 @@ pub(super) fn sampling(
     plan: Plan,
     dropped: &mut Dropped,
 ) -> Result<(), ApiError> {
-    let set = |name, max| match chat.set(name) {
+    let set = |name, max| match chat.given(name) {
         Some(value) => check::number(value, name, 0.0..=max).map(|number| Some((value, number))),
         None => Ok(None),
     };
@@ -75,7 +75,7 @@ pub(super) fn sampling(
             body.field("top_p").put(value.text());
         }
     }
-    if let Some(value) = chat.set("top_k") {
+    if let Some(value) = chat.given("top_k") {
         if fixed || plan.thinks() {
             dropped.push("top_k");
         } else {
@@ -123,7 +123,9 @@ fn sequence(value: Raw<'_>, path: impl Fn() -> String) -> Result<Text<'_>, ApiEr
 /// `safety_identifier`, or the older `user`, as `metadata.user_id`. Anthropic wants an opaque id: what looks like an
 /// e-mail address or a telephone number, or is too long, is left out.
 pub(super) fn user(body: &mut Body, chat: &ChatRequest) {
-    let Some(id) = chat.set("safety_identifier").or_else(|| chat.set("user")).and_then(Raw::as_text) else { return };
+    let Some(id) = chat.given("safety_identifier").or_else(|| chat.given("user")).and_then(Raw::as_text) else {
+        return;
+    };
     let text = id.to_str();
     if text.is_empty() || id.char_count() > MAX_USER || is_personal(&text) {
         return;

@@ -121,10 +121,10 @@ impl Anthropic {
         let mut dropped = Dropped::default();
         let forwarded = sort(chat, &mut dropped)?;
         let limit = options::max_tokens(chat, self.default_max_tokens, capabilities)?;
-        let thinking = chat.set("thinking");
-        let plan = Plan::make(chat.set("reasoning_effort"), thinking, capabilities, limit, &mut dropped)?;
+        let thinking = chat.given("thinking");
+        let plan = Plan::make(chat.given("reasoning_effort"), thinking, capabilities, limit, &mut dropped)?;
         let tools = Tools::read(chat, capabilities)?;
-        let format = Format::read(chat.set("response_format"), self.json_object, capabilities, &mut dropped)?;
+        let format = Format::read(chat.given("response_format"), self.json_object, capabilities, &mut dropped)?;
         let messages = Messages::read(chat)?;
 
         let mut body = Body::with_capacity(chat.size() + chat.size() / 8 + 512);
@@ -143,17 +143,17 @@ impl Anthropic {
 
         let plan = plan.resume(ending.resumes_unsigned, &mut dropped);
         format.check(&tools, plan, capabilities)?;
-        let parallel = chat.set("parallel_tool_calls").and_then(Raw::as_bool) != Some(false);
+        let parallel = chat.given("parallel_tool_calls").and_then(Raw::as_bool) != Some(false);
         tools.write_choice(&mut body, parallel, plan)?;
         plan.write(&mut body);
         if let Some(thinking) = thinking {
             body.field("thinking").put(thinking.text());
         }
-        format.write_config(&mut body, plan.effort(), chat.set("output_config"))?;
+        format.write_config(&mut body, plan.effort(), chat.given("output_config"))?;
         options::sampling(&mut body, chat, capabilities, plan, &mut dropped)?;
-        options::stop(&mut body, chat.set("stop"))?;
+        options::stop(&mut body, chat.given("stop"))?;
         options::user(&mut body, chat);
-        options::service_tier(&mut body, chat.set("service_tier"))?;
+        options::service_tier(&mut body, chat.given("service_tier"))?;
         if let Some(automatic) = automatic {
             body.field("cache_control").put(automatic);
         }
@@ -172,10 +172,10 @@ impl Anthropic {
     /// The mark for Anthropic's automatic caching: the client's own, or one for every request without marks if the host
     /// wants it and the client has not chosen to mark explicitly.
     fn automatic_cache<'a>(&self, chat: &'a ChatRequest, body: &Body) -> Option<&'a str> {
-        if let Some(own) = chat.set("cache_control") {
+        if let Some(own) = chat.given("cache_control") {
             return Some(own.text());
         }
-        let mode = chat.set("prompt_cache_options").and_then(|options| options.get("mode")).and_then(Raw::as_text);
+        let mode = chat.given("prompt_cache_options").and_then(|options| options.get("mode")).and_then(Raw::as_text);
         let is_explicit = mode.is_some_and(|mode| mode.eq_str("explicit"));
         let wanted = self.automatic_caching && body.marks.is_empty() && !is_explicit;
         wanted.then_some(r#"{"type":"ephemeral"}"#)

@@ -189,7 +189,7 @@ fn write_result(body: &mut Body, id: &str, message: &Message<'_>) -> Result<(), 
         last_mark = mark.or(last_mark);
     })?;
     body.put("]");
-    if message.get("is_error").and_then(Raw::as_bool) == Some(true) {
+    if message.given("is_error").and_then(Raw::as_bool) == Some(true) {
         body.put(r#","is_error":true"#);
     }
     body.mark(last_mark);

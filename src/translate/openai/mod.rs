@@ -82,7 +82,7 @@ fn usage_always(chat: &ChatRequest) -> Option<String> {
     if !chat.stream() || chat.include_usage() {
         return None;
     }
-    let others = chat.set("stream_options").into_iter().flat_map(Raw::fields);
+    let others = chat.given("stream_options").into_iter().flat_map(Raw::fields);
     let mut options = String::from(r#"{"include_usage":true"#);
     for (name, value) in others.filter(|(name, _)| !name.eq_str("include_usage")) {
         let mut key = Vec::new();
