@@ -1,8 +1,8 @@
 //! Tower layers that serve and govern OpenAI-compatible chat completions.
 //!
 //! A host puts them around its own services: clients talk to it with any OpenAI SDK, and behind it answer OpenAI, servers
-//! that imitate it, Claude, or a service of the host's own, whole and streamed. Everything is a [`tower::Layer`] around a
-//! `Service<http::Request<_>>`, so tower's and tower-http's layers fit in between.
+//! that imitate it, Claude, or a service of the host's own, whole and streamed. Everything is a [`tower::Layer`] or a
+//! [`tower::Service`] of `http::Request<_>`, so tower's and tower-http's layers fit in between.
 //!
 //! ```text
 //! host's own router (axum, hyper, anything that takes a tower Service)

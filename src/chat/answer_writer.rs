@@ -17,21 +17,24 @@ use crate::usage::{Usage, UsageCell};
 /// Writes an answer as a stream of chunks or as one message, whichever the request asked for.
 ///
 /// For a host whose own service answers a model: say the answer in verbs, send what [`take`](Self::take) hands over, and
-/// begin with the response of [`respond`](Self::respond).
+/// begin with the response of [`respond`](Self::respond). Without [`end`](Sink::end) a message never comes, and a stream
+/// looks broken off.
 ///
 /// ```
-/// use tower_completions::ChatRequest;
+/// use bytes::Bytes;
+/// use http::Response;
+/// use http_body_util::Full;
 /// use tower_completions::chat::{AnswerWriter, FinishReason, Sink};
-/// use tower_completions::ResponseBody;
+/// use tower_completions::{ApiError, ChatRequest};
 ///
-/// # fn answer(chat: ChatRequest) -> http::Response<ResponseBody<http_body_util::Empty<bytes::Bytes>>> {
+/// # fn answer(chat: ChatRequest) -> Result<Response<Full<Bytes>>, ApiError> {
 /// let mut answer = AnswerWriter::new(&chat);
 /// answer.start("".into(), chat.model().into());
 /// answer.text("Good morning.".into());
 /// answer.finish(FinishReason::Stop, None);
 /// answer.end();
-/// let body = answer.take().unwrap_or_default();
-/// answer.respond(ResponseBody::full(body))
+/// let body = answer.take().ok_or_else(ApiError::internal)?;
+/// Ok(answer.respond(Full::new(body)))
 /// # }
 /// ```
 #[derive(Debug)]

@@ -14,7 +14,7 @@ use crate::usage::Usage;
 /// [`finish`](Self::finish) and [`end`](Self::end) once each. [`usage`](Self::usage) may come at any time and replaces
 /// what it said before. An answer that is in OpenAI's format already goes through [`forward`](Self::forward) instead.
 pub trait Sink {
-    /// The answer has begun. `id` and `model` are the provider's own.
+    /// The answer has begun. `id` and `model` are the provider's own; an empty id stands for none, and one is made up.
     fn start(&mut self, id: Text<'_>, model: Text<'_>);
 
     /// More of the visible text.

@@ -25,6 +25,8 @@ use crate::usage::Served;
 /// A model that does not exist, and one that the [`Principal`]'s filter does not allow, both answer 404
 /// `model_not_found`: what a key may not use looks like what is not there. Without a principal every model is allowed.
 ///
+/// Who answered is in the extension [`Served`], and in the headers `x-served-model` and `x-served-provider`.
+///
 /// Always ready: the services of its models are waited for one request at a time. Cheap to clone.
 #[derive(Clone, Default)]
 pub struct ModelRouter {
