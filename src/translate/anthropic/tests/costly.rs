@@ -22,6 +22,24 @@ fn a_long_name_among_many_tools() {
 }
 
 #[test]
+fn long_ids_that_differ_in_their_last_characters() {
+    let turn = |at: usize| {
+        let id = format!("{}{at:06}", "x".repeat(58));
+        format!(
+            r#"{{"role":"assistant","tool_calls":[{{"id":"{id}","type":"function","function":{{"name":"f"}}}}]}},
+               {{"role":"tool","tool_call_id":"{id}","content":"x"}}"#
+        )
+    };
+    let turns: Vec<String> = (0..10_000).chain(0..10_000).map(turn).collect();
+    let chat = chat(&format!(r#""messages":[{}]"#, turns.join(",")));
+    let (upstream, _) = anthropic().encode_request(&chat).unwrap();
+    let body: Value = serde_json::from_slice(&upstream.body).unwrap();
+    let id = |turn: &Value| turn["content"][0]["id"].as_str().map(str::to_owned);
+    let ids: std::collections::HashSet<String> = body["messages"].as_array().unwrap().iter().filter_map(id).collect();
+    assert_eq!((ids.len(), ids.iter().map(String::len).max()), (20_000, Some(64)));
+}
+
+#[test]
 fn a_long_key_in_escapes() {
     let key = r"\u0061".repeat(1_000_000);
     let chat = chat(&format!(r#"{MESSAGES},"{key}":null"#));
