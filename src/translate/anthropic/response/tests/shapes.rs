@@ -130,3 +130,12 @@ fn what_lost_its_beginning_is_told_all_the_same() {
     assert_eq!((&answer["id"], &answer["message"]["content"]), (&"chatcmpl-1".into(), &"yes".into()));
     assert_eq!((&answer["message"]["reasoning_content"], end), (&"hm".into(), "[DONE]".into()));
 }
+
+#[test]
+fn no_event_repeats_a_head_without_measure() {
+    let long = "m".repeat(1 << 20);
+    let start = format!("data: {{\"type\":\"message_start\",\"message\":{{\"id\":\"{long}\",\"model\":\"{long}\"}}}}\n\n");
+    let delta = r#"data: {"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"x"}}"#;
+    let stream = format!("{start}{}", format!("{delta}\n\n").repeat(1_000));
+    assert!(streamed([stream.as_bytes()], false).0.len() < 4 << 20);
+}
