@@ -166,7 +166,8 @@ fn citations_that_say_nothing_count_too() {
 #[test]
 fn no_event_repeats_a_head_without_measure() {
     let long = "m".repeat(1 << 20);
-    let start = format!("data: {{\"type\":\"message_start\",\"message\":{{\"id\":\"{long}\",\"model\":\"{long}\"}}}}\n\n");
+    let start =
+        format!("data: {{\"type\":\"message_start\",\"message\":{{\"id\":\"{long}\",\"model\":\"{long}\"}}}}\n\n");
     let delta = r#"data: {"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"x"}}"#;
     let stream = format!("{start}{}", format!("{delta}\n\n").repeat(1_000));
     assert!(streamed([stream.as_bytes()], false).0.len() < 4 << 20);
