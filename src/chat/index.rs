@@ -167,24 +167,25 @@ type Checked = Result<(), ApiError>;
 /// Reads the messages array. The outer error says that it is not JSON; the inner one that it is not a conversation,
 /// which is only worth saying once the whole body has turned out to be JSON.
 fn read_messages(text: &str, scanner: &mut Scanner<'_>, messages: &mut Vec<Span>) -> Result<Checked, Fault> {
-    let mut first_error = Ok(());
+    let mut checked = Ok(());
     scanner.array(|scanner| {
         let start = scanner.at();
         let at = messages.len();
-        let checked = match scanner.kind()? {
-            Kind::Object => read_message(text, scanner, at)?,
+        match scanner.kind()? {
+            // Of a million messages that are none, only the first is worth an error.
+            _ if checked.is_err() => {
+                scanner.value()?;
+            }
+            Kind::Object => checked = read_message(text, scanner, at)?,
             other => {
                 scanner.value()?;
-                Err(ApiError::invalid_type(format!("messages[{at}]"), "an object", &other.to_string()))
+                checked = Err(ApiError::invalid_type(format!("messages[{at}]"), "an object", &other.to_string()));
             }
-        };
-        if first_error.is_ok() {
-            first_error = checked;
         }
         messages.push(Span::new(start..scanner.at()));
         Ok::<(), Fault>(())
     })?;
-    Ok(first_error)
+    Ok(checked)
 }
 
 fn read_message(text: &str, scanner: &mut Scanner<'_>, at: usize) -> Result<Checked, Fault> {
@@ -198,9 +199,10 @@ fn read_message(text: &str, scanner: &mut Scanner<'_>, at: usize) -> Result<Chec
             _ => return scanner.value().map(drop),
         };
         let path = || format!("messages[{at}].{name}");
-        if std::mem::replace(&mut seen[slot], true) {
+        let is_second = std::mem::replace(&mut seen[slot], true);
+        if checked.is_ok() && is_second {
             checked = Err(duplicate(path()));
-        } else if !shape.kinds.contains(&kind) && (slot == 0 || kind != Kind::Null) {
+        } else if checked.is_ok() && !shape.kinds.contains(&kind) && (slot == 0 || kind != Kind::Null) {
             checked = Err(ApiError::invalid_type(path(), shape.text, &kind.to_string()));
         }
         scanner.value().map(drop)
