@@ -45,3 +45,20 @@ fn a_long_key_in_escapes() {
     let chat = chat(&format!(r#"{MESSAGES},"{key}":null"#));
     anthropic().encode_request(&chat).unwrap();
 }
+
+#[test]
+fn arguments_do_not_take_the_request_deeper_than_any_may_be() {
+    let ask = |levels: usize| {
+        let arguments = format!("{}1{}", r#"{"a":"#.repeat(levels), "}".repeat(levels));
+        let call = json!({"id": "c", "type": "function", "function": {"name": "f", "arguments": arguments}});
+        let messages = json!([{"role": "assistant", "tool_calls": [call]},
+            {"role": "tool", "tool_call_id": "c", "content": "x"}]);
+        anthropic().encode_request(&chat(&format!(r#""messages":{messages}"#)))
+    };
+    let (upstream, _) = ask(123).unwrap();
+    assert!(crate::json::Raw::parse(std::str::from_utf8(&upstream.body).unwrap()).is_ok());
+    for levels in [124, 128, 129] {
+        let error = ask(levels).unwrap_err();
+        assert_eq!(error.param(), Some("messages[0].tool_calls[0].function.arguments"), "{levels}");
+    }
+}
