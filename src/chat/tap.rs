@@ -1,5 +1,6 @@
 //! Watching an OpenAI-shaped answer go by.
 
+use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -21,7 +22,6 @@ pin_project! {
     /// A body that fills a [`UsageCell`] with what an OpenAI-shaped answer says, and changes nothing.
     ///
     /// For layers that need to know what an answer cost, around services that do not say: see [`Tap::install`].
-    #[derive(Debug)]
     pub struct Tap<B> {
         #[pin]
         inner: B,
@@ -30,7 +30,6 @@ pin_project! {
     }
 }
 
-#[derive(Debug)]
 enum Reader {
     Stream { scanner: Scanner, watch: Watch },
     Whole { held: Vec<u8> },
@@ -47,6 +46,13 @@ impl<B> Tap<B> {
         response.extensions_mut().insert(cell.clone());
         let reader = if response.status().is_success() { Reader::for_type(response.headers()) } else { None };
         response.map(|inner| Self { inner, reader, cell })
+    }
+}
+
+/// What has been read is not printed: it is the answer.
+impl<B: fmt::Debug> fmt::Debug for Tap<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tap").field("inner", &self.inner).field("cell", &self.cell).finish_non_exhaustive()
     }
 }
 
