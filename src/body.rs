@@ -1,5 +1,6 @@
 //! One response body for every layer: the inner service's, or a whole answer of our own.
 
+use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -12,7 +13,6 @@ pin_project! {
     /// The body of an answer: the inner service's own, or bytes that a layer wrote in its place.
     ///
     /// Every layer that can refuse a request answers with this type, and the error type of the inner body never changes.
-    #[derive(Debug)]
     pub struct ResponseBody<B> {
         #[pin]
         kind: Kind<B>,
@@ -21,7 +21,6 @@ pin_project! {
 
 pin_project! {
     #[project = KindProj]
-    #[derive(Debug)]
     enum Kind<B> {
         Inner { #[pin] body: B },
         Full { bytes: Option<Bytes> },
@@ -47,6 +46,16 @@ impl ResponseBody<Empty<Bytes>> {
         match self.kind {
             Kind::Inner { .. } => ResponseBody::full(Bytes::new()),
             Kind::Full { bytes } => ResponseBody { kind: Kind::Full { bytes } },
+        }
+    }
+}
+
+/// Of whole bytes the length is printed: they may be an answer.
+impl<B: fmt::Debug> fmt::Debug for ResponseBody<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.kind {
+            Kind::Inner { body } => f.debug_tuple("ResponseBody").field(body).finish(),
+            Kind::Full { bytes } => f.debug_tuple("ResponseBody").field(&bytes.as_ref().map(Bytes::len)).finish(),
         }
     }
 }

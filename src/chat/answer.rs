@@ -9,6 +9,9 @@ use super::sink::{Citation, Reasoning, ReasoningPiece, Seen};
 use crate::json::{Text, write_str, write_u64};
 use crate::usage::UsageCell;
 
+/// How long a provider's id or name of the model may be, in bytes: every chunk of an answer repeats them.
+const MAX_NAME: usize = 1024;
+
 /// What an answer begins with, apart from what the provider says.
 #[derive(Clone, Copy, Debug)]
 pub struct AnswerHead {
@@ -35,8 +38,9 @@ impl AnswerHead {
         Self::new(time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs(), random_id)
     }
 
-    /// Appends `{"id":…,"object":…,"created":…,"model":…,`.
+    /// Appends `{"id":…,"object":…,"created":…,"model":…,`. What is too long for an id or a name is none.
     pub(super) fn write(&self, out: &mut Vec<u8>, id: Text<'_>, model: Text<'_>, object: &str) {
+        let [id, model] = [id, model].map(|text| if text.len() > MAX_NAME { Text::plain("") } else { text });
         out.extend_from_slice(br#"{"id":"#);
         if id.is_empty() {
             write_str(out, &(self.make_id)());

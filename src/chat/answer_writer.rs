@@ -1,6 +1,6 @@
 //! One answer, in the form that its request asked for.
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderValue, Response};
 
@@ -67,10 +67,19 @@ impl AnswerWriter {
 
     /// What can be sent: of a stream the events since the last time, of a message all of it once it has ended.
     pub fn take(&mut self) -> Option<Bytes> {
-        match &mut self.form {
-            Form::Chunks(writer) => writer.take(),
-            Form::Message(writer) => writer.take(),
+        let writer = match &mut self.form {
+            Form::Message(writer) => return writer.take(),
+            Form::Chunks(writer) => writer,
+        };
+        let first = writer.take()?;
+        if writer.is_empty() {
+            return Some(first);
         }
+        let mut events = BytesMut::from(first);
+        while let Some(more) = writer.take() {
+            events.extend_from_slice(&more);
+        }
+        Some(events.freeze())
     }
 
     /// The answer has failed: a stream ends with the error, without `[DONE]`. Of a message nothing was sent yet; return
@@ -160,5 +169,23 @@ impl Sink for AnswerWriter {
 
     fn end(&mut self) {
         tell!(self.end());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_that_can_be_sent_is_handed_over_at_once() {
+        let body = r#"{"model":"m","messages":[{"role":"user"}],"stream":true}"#;
+        let mut answer = AnswerWriter::new(&ChatRequest::from_bytes(body).unwrap());
+        assert_eq!(answer.take(), None);
+        answer.start("x".into(), "m".into());
+        answer.text("Hi".into());
+        answer.fail(&ApiError::internal());
+        let sent = answer.take().unwrap();
+        assert!(sent.starts_with(b"data: {\"id\":\"x\"") && sent.ends_with(&ApiError::internal().to_event()));
+        assert_eq!(answer.take(), None);
     }
 }

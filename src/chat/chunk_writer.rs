@@ -1,6 +1,7 @@
 //! Verbs into `chat.completion.chunk` events.
 
 use std::collections::VecDeque;
+use std::fmt;
 
 use bytes::{BufMut, Bytes, BytesMut};
 
@@ -14,7 +15,6 @@ use crate::usage::{Usage, UsageCell};
 ///
 /// What every chunk of an answer has in common is written once, when the answer starts. Events gather in one buffer
 /// until [`take`](Self::take) hands it over, so that whatever is ready at the same time leaves in one frame.
-#[derive(Debug)]
 pub struct ChunkWriter {
     head: AnswerHead,
     cell: UsageCell,
@@ -130,6 +130,17 @@ impl ChunkWriter {
         self.out.extend_from_slice(br#""choices":[],"usage":"#);
         usage.write_openai(&mut self.out);
         self.out.extend_from_slice(b"}\n\n");
+    }
+}
+
+/// What has been written is not printed: it is the answer.
+impl fmt::Debug for ChunkWriter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ChunkWriter")
+            .field("frames", &self.frames.len())
+            .field("bytes", &self.out.len())
+            .field("ended", &self.ended)
+            .finish_non_exhaustive()
     }
 }
 

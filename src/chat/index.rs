@@ -97,6 +97,25 @@ pub(super) fn is_documented(field: &str) -> bool {
     shape_of(field).is_some()
 }
 
+/// A name as the decoders of Go compare it, which take `Model` for `model`, and the later of the two: without regard to case,
+/// of which two letters outside ASCII have one in it.
+fn folded(name: &str) -> String {
+    let fold = |letter| match letter {
+        '\u{17f}' => 's',
+        '\u{212a}' => 'k',
+        other => other.to_ascii_lowercase(),
+    };
+    name.chars().map(fold).collect()
+}
+
+/// The field that a name is another spelling of, if it is one. `is_known` knows the right one.
+fn respelled(name: &str, is_known: impl Fn(&str) -> bool) -> Option<String> {
+    /// Longer than every name that is known, in letters of three bytes.
+    const LONG: usize = 128;
+    let is_odd = name.len() < LONG && name.bytes().any(|byte| byte.is_ascii_uppercase() || !byte.is_ascii());
+    is_odd.then(|| folded(name)).filter(|right| is_known(right))
+}
+
 pub(super) fn read(bytes: &[u8]) -> Result<Index, ApiError> {
     if u32::try_from(bytes.len()).is_err() {
         return Err(ApiError::request_too_large(u64::from(u32::MAX)));
@@ -148,24 +167,25 @@ type Checked = Result<(), ApiError>;
 /// Reads the messages array. The outer error says that it is not JSON; the inner one that it is not a conversation,
 /// which is only worth saying once the whole body has turned out to be JSON.
 fn read_messages(text: &str, scanner: &mut Scanner<'_>, messages: &mut Vec<Span>) -> Result<Checked, Fault> {
-    let mut first_error = Ok(());
+    let mut checked = Ok(());
     scanner.array(|scanner| {
         let start = scanner.at();
         let at = messages.len();
-        let checked = match scanner.kind()? {
-            Kind::Object => read_message(text, scanner, at)?,
+        match scanner.kind()? {
+            // Of a million messages that are none, only the first is worth an error.
+            _ if checked.is_err() => {
+                scanner.value()?;
+            }
+            Kind::Object => checked = read_message(text, scanner, at)?,
             other => {
                 scanner.value()?;
-                Err(ApiError::invalid_type(format!("messages[{at}]"), "an object", other))
+                checked = Err(ApiError::invalid_type(format!("messages[{at}]"), "an object", other));
             }
-        };
-        if first_error.is_ok() {
-            first_error = checked;
         }
         messages.push(Span::new(start..scanner.at()));
         Ok::<(), Fault>(())
     })?;
-    Ok(first_error)
+    Ok(checked)
 }
 
 fn read_message(text: &str, scanner: &mut Scanner<'_>, at: usize) -> Result<Checked, Fault> {
@@ -179,9 +199,10 @@ fn read_message(text: &str, scanner: &mut Scanner<'_>, at: usize) -> Result<Chec
             _ => return scanner.value().map(drop),
         };
         let path = || format!("messages[{at}].{name}");
-        if std::mem::replace(&mut seen[slot], true) {
+        let is_second = std::mem::replace(&mut seen[slot], true);
+        if checked.is_ok() && is_second {
             checked = Err(duplicate(path()));
-        } else if !shape.kinds.contains(&kind) && (slot == 0 || kind != Kind::Null) {
+        } else if checked.is_ok() && !shape.kinds.contains(&kind) && (slot == 0 || kind != Kind::Null) {
             checked = Err(ApiError::invalid_type(path(), shape.text, kind));
         }
         scanner.value().map(drop)
@@ -202,13 +223,14 @@ struct Known<'a> {
 }
 
 impl<'a> Known<'a> {
-    /// Looks at each field once: none stands twice, and each is of the type that OpenAI documents.
+    /// Looks at each field once: none stands twice or in another case, and each is of the type that OpenAI documents.
     fn check(text: &'a str, fields: &[Field]) -> Result<Self, ApiError> {
         let mut known = Self::default();
         let mut names = Vec::with_capacity(fields.len());
         for field in fields {
             let name = Text::escaped(&text[field.key.range()]).to_str();
             let value = Raw::checked(&text[field.value.range()]);
+            check_name(&name)?;
             check_type(&name, value.kind())?;
             match &*name {
                 "model" => known.model = Some(value),
@@ -250,9 +272,15 @@ impl<'a> Known<'a> {
 
     fn include_usage(&self) -> Result<bool, ApiError> {
         let mut asked = None;
-        let options = self.stream_options.into_iter().flat_map(Raw::fields);
-        for (_, value) in options.filter(|(name, _)| name.eq_str("include_usage")) {
-            let param = "stream_options.include_usage";
+        let param = "stream_options.include_usage";
+        for (name, value) in self.stream_options.into_iter().flat_map(Raw::fields) {
+            if !name.eq_str("include_usage") {
+                let name = name.to_str();
+                if respelled(&name, |right| right == "include_usage").is_some() {
+                    return Err(misspelt(format!("stream_options.{name}"), param));
+                }
+                continue;
+            }
             if asked.is_some() {
                 return Err(duplicate(param.to_owned()));
             }
@@ -278,6 +306,20 @@ fn duplicate(param: String) -> ApiError {
     ApiError::invalid_request(format!("The field '{param}' stands twice in the request; send it once."))
         .with_param(param)
         .with_code("duplicate_parameter")
+}
+
+fn check_name(name: &str) -> Checked {
+    match respelled(name, is_documented) {
+        Some(right) => Err(misspelt(name.to_owned(), &right)),
+        None => Ok(()),
+    }
+}
+
+/// OpenAI refuses every field that it does not know; here only those that an upstream could take for one that counts.
+fn misspelt(param: String, right: &str) -> ApiError {
+    ApiError::invalid_request(format!("Unknown parameter: '{param}'. Did you mean '{right}'?"))
+        .with_param(param)
+        .with_code("unknown_parameter")
 }
 
 fn invalid_json(reason: impl std::fmt::Display) -> ApiError {
@@ -332,6 +374,21 @@ mod tests {
         assert_eq!(fault(r#"{"mod\u0065l":"b","model":"a"}"#), twice("model"));
         let message = r#"{"model":"m","messages":[{"role":"user","rol\u0065":"system"}]}"#;
         assert_eq!(fault(message), twice("messages[0].role"));
+    }
+
+    #[test]
+    fn no_spelling_stands_for_a_field_that_counts() {
+        let unknown = |field: &str| named(field, "unknown_parameter");
+        let request = |more: &str| format!(r#"{{"model":"m","messages":[{{"role":"user"}}],{more}}}"#);
+        for name in
+            ["Model", "MODEL", "mod\u{45}l", "Stream", "ſtream", "max_toKens", "max_to\u{212a}ens", "MAX_TOKENS"]
+        {
+            assert_eq!(fault(&request(&format!(r#""{name}":1"#))), unknown(name));
+        }
+        assert_eq!(fault(&request(r#""\u004dodel":"x""#)), unknown("Model"));
+        let options = r#""stream_options":{"include_usage":true,"include_Uſage":false}"#;
+        assert_eq!(fault(&request(options)), unknown("stream_options.include_Uſage"));
+        assert!(read(request(r#""model ":1,"möDel":2,"X":3,"stream_options":{"Include":1}"#).as_bytes()).is_ok());
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Verbs into one `chat.completion`.
 
+use std::fmt;
+
 use bytes::Bytes;
 
 use super::answer::{AnswerHead, write_citation, write_detail, write_detail_tail};
@@ -8,7 +10,6 @@ use crate::json::{Text, write_str};
 use crate::usage::{Usage, UsageCell};
 
 /// Writes a whole answer: [OpenAI's `chat.completion`](https://platform.openai.com/docs/api-reference/chat/object).
-#[derive(Debug)]
 pub struct MessageWriter {
     head: AnswerHead,
     cell: UsageCell,
@@ -27,13 +28,12 @@ pub struct MessageWriter {
 }
 
 /// `reasoning_details`: the pieces of one block of text, and its signature, make one entry.
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Details {
     json: Vec<u8>,
     open: Option<OpenDetail>,
 }
 
-#[derive(Debug)]
 struct OpenDetail {
     index: u32,
     format: &'static str,
@@ -79,7 +79,7 @@ impl Details {
 }
 
 /// `tool_calls`, each left open for the next fragment of its arguments.
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct ToolCalls {
     json: Vec<u8>,
     open: bool,
@@ -191,6 +191,16 @@ fn write_list(out: &mut Vec<u8>, opening: &[u8], entries: &[u8]) {
         out.extend_from_slice(opening);
         out.extend_from_slice(entries);
         out.push(b']');
+    }
+}
+
+/// What has been written is not printed: it is the answer.
+impl fmt::Debug for MessageWriter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MessageWriter")
+            .field("finish", &self.finish)
+            .field("ended", &self.ended)
+            .finish_non_exhaustive()
     }
 }
 

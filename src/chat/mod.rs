@@ -44,9 +44,11 @@
 //! | 400 | `invalid_json` | it is not UTF-8, not JSON, or nested deeper than [`MAX_DEPTH`](crate::json::MAX_DEPTH) |
 //! | 400 | `missing_required_parameter` | `model`, `messages` or a message's `role` is missing |
 //! | 400 | `invalid_type` | a field that OpenAI documents has another JSON type |
+//! | 400 | `unknown_parameter` | a field differs from one that OpenAI documents in the case of its letters only |
 //!
-//! A field that stands twice is a 400, too: two readers could pick different ones. Fields that OpenAI does not document are let
-//! through as they are; what they mean is the model's affair.
+//! A field that stands twice is a 400, too: two readers could pick different ones. So is a documented field in other letters
+//! (`Model`), which readers that do not see the case, as those of Go, take for the same. Fields that OpenAI does not document
+//! are let through as they are; what they mean is the model's affair.
 //!
 //! # Errors from inside
 //!

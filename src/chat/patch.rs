@@ -1,6 +1,7 @@
 //! Changing single fields of a request while every other byte stays.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use bytes::Bytes;
 
@@ -18,7 +19,6 @@ use crate::json::{Text, write_str};
 /// assert_eq!(body, r#"{"model":"m", "messages":[{"role":"user"}], "random_seed": 7,"stream":true}"#);
 /// # Ok::<(), tower_completions::ApiError>(())
 /// ```
-#[derive(Debug)]
 #[must_use = "a patch does nothing until it is finished"]
 pub struct Patch<'a> {
     body: &'a Bytes,
@@ -26,11 +26,17 @@ pub struct Patch<'a> {
     edits: Vec<(Cow<'a, str>, Edit<'a>)>,
 }
 
-#[derive(Debug)]
 enum Edit<'a> {
     Set(Cow<'a, str>),
     Rename(&'a str),
     Remove,
+}
+
+/// Only the names are printed: the rest is the conversation.
+impl fmt::Debug for Patch<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.edits.iter().map(|(name, _)| name)).finish()
+    }
 }
 
 impl<'a> Patch<'a> {

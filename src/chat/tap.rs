@@ -1,5 +1,6 @@
 //! Watching an OpenAI-shaped answer go by.
 
+use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -22,7 +23,6 @@ pin_project! {
     /// A body that fills a [`UsageCell`] with what an OpenAI-shaped answer says, and changes nothing.
     ///
     /// For layers that need to know what an answer cost, around services that do not say: see [`Tap::install`].
-    #[derive(Debug)]
     pub struct Tap<B> {
         #[pin]
         inner: B,
@@ -31,7 +31,6 @@ pin_project! {
     }
 }
 
-#[derive(Debug)]
 enum Reader {
     Stream { scanner: Scanner, watch: Watch },
     Whole { held: Vec<u8> },
@@ -48,6 +47,13 @@ impl<B> Tap<B> {
         response.extensions_mut().insert(cell.clone());
         let reader = if response.status().is_success() { Reader::for_type(response.headers()) } else { None };
         response.map(|inner| Self { inner, reader, cell })
+    }
+}
+
+/// What has been read is not printed: it is the answer.
+impl<B: fmt::Debug> fmt::Debug for Tap<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tap").field("inner", &self.inner).field("cell", &self.cell).finish_non_exhaustive()
     }
 }
 
@@ -115,6 +121,7 @@ impl From<EventTooLong> for Broken {
 
 fn fail(cell: &UsageCell) {
     cell.record(|seen| {
+        seen.complete = false;
         seen.failure.get_or_insert_with(|| "upstream_error".to_owned());
     });
 }
@@ -204,6 +211,29 @@ mod tests {
             let (_, seen) = watched(content_type, body).await;
             assert_eq!((seen.complete, seen.failure.as_deref()), (false, Some("upstream_error")), "{body}");
         }
+    }
+
+    #[tokio::test]
+    async fn what_follows_the_end_is_not_read() {
+        let stream = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"Hi\"}}]}\n\ndata: [DONE]\n\n";
+        for after in ["data: <html>\n\n", "data: {\"error\":\"no\"}\n\n", "data: {\"choices\":["] {
+            let body = Box::leak(format!("{stream}{after}").into_boxed_str());
+            let (_, seen) = watched("text/event-stream", body).await;
+            assert_eq!((seen.complete, seen.failure), (true, None), "{after}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_fails_after_its_finish_reason_is_not_complete() {
+        let stream = "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n";
+        let error = "data: {\"error\":{\"message\":\"no\"}}\n\n";
+        let frames = [Ok(Frame::data(Bytes::from(stream))), Ok(Frame::data(Bytes::from(error)))];
+        let frames = frames.into_iter().map(|frame: Result<_, BoxError>| frame);
+        let response = Response::builder().header("content-type", "text/event-stream");
+        let tapped = Tap::install(response.body(StreamBody::new(tokio_stream::iter(frames))).unwrap());
+        let cell = tapped.extensions().get::<UsageCell>().unwrap().clone();
+        tapped.into_body().collect().await.unwrap();
+        assert_eq!((cell.observed().complete, cell.observed().failure.as_deref()), (false, Some("upstream_error")));
     }
 
     #[tokio::test]

@@ -28,7 +28,7 @@ pub(crate) enum Notice<'a> {
     Usage,
     /// The provider's error.
     Error(Raw<'a>),
-    /// `[DONE]`.
+    /// `[DONE]`, or whatever follows it.
     Done,
 }
 
@@ -41,7 +41,7 @@ impl Watch {
         if data.trim_ascii().is_empty() {
             return Ok(Notice::Empty);
         }
-        if data.starts_with(b"[DONE]") {
+        if self.done || data.starts_with(b"[DONE]") {
             self.done = true;
             return Ok(Notice::Done);
         }

@@ -16,7 +16,12 @@ impl<'a> Raw<'a> {
     /// # Errors
     /// A [`Fault`] with the offset of the first byte that is wrong.
     pub fn parse(text: &'a str) -> Result<Self, Fault> {
-        let mut scanner = Scanner::new(text);
+        Self::parse_inside(text, 0)
+    }
+
+    /// The same for a text that is to stand inside this many arrays and objects: together they may not be too deep.
+    pub(crate) fn parse_inside(text: &'a str, levels: u32) -> Result<Self, Fault> {
+        let mut scanner = Scanner::inside(text, levels);
         scanner.space();
         let span = scanner.value()?;
         scanner.end()?;

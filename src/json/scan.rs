@@ -91,6 +91,11 @@ impl<'a> Scanner<'a> {
         Self { text: text.as_bytes(), at: 0, depth: 0 }
     }
 
+    /// A cursor over a text that stands inside this many arrays and objects.
+    pub(crate) fn inside(text: &'a str, levels: u32) -> Self {
+        Self { depth: levels.min(MAX_DEPTH), ..Self::new(text) }
+    }
+
     /// The offset of the next byte.
     pub(crate) fn at(&self) -> usize {
         self.at

@@ -1,5 +1,6 @@
 //! Recognising a document that differs from an earlier one in one string only.
 
+use std::fmt;
 use std::ops::Range;
 
 use super::scan::plain_prefix;
@@ -7,7 +8,7 @@ use super::text::Text;
 
 /// The events of a stream are alike but for a word: what is around it was checked with the event before, and need not
 /// be read again.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Template {
     document: Vec<u8>,
     /// The inside of the one string that may differ; empty at 0 where nothing has been learned.
@@ -34,6 +35,13 @@ impl Template {
             return None;
         }
         std::str::from_utf8(inside).ok().map(Text::plain_json)
+    }
+}
+
+/// The document is not printed: it is a piece of an answer.
+impl fmt::Debug for Template {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Template").field("document", &self.document.len()).finish_non_exhaustive()
     }
 }
 

@@ -96,7 +96,12 @@ impl<'a> Text<'a> {
 
     /// Whether the plain string equals this one.
     pub fn eq_str(self, other: &str) -> bool {
-        if self.has_escapes() { self.to_str() == other } else { self.body == other }
+        /// The length of `\u0061`: no escape makes a byte longer than that.
+        const LONGEST: usize = 6;
+        match self.form {
+            Form::Escaped => other.len() >= self.body.len() / LONGEST && self.to_str() == other,
+            Form::Plain | Form::Either => self.body == other,
+        }
     }
 
     /// The plain string. A lone surrogate reads as U+FFFD.
@@ -206,6 +211,13 @@ mod tests {
             assert_eq!(Text::escaped(body).char_count(), theirs.chars().count());
             assert!(Text::escaped(body).eq_str(&theirs));
         }
+    }
+
+    #[test]
+    fn the_longest_escapes_of_a_text_equal_it() {
+        let text = "aé€😀\u{fffd}";
+        assert!(Text::escaped(r"\u0061\u00e9\u20ac\ud83d\ude00\ud800").eq_str(text));
+        assert!(!Text::escaped(r"\u0061\u0061").eq_str("a") && Text::escaped(r"\u0061").eq_str("a"));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! A provider's language: how a request is said in it, and how its answers are read.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
@@ -32,7 +33,6 @@ pub trait Dialect {
 }
 
 /// A request to a provider.
-#[derive(Debug)]
 #[non_exhaustive]
 pub struct Upstream {
     /// Where it goes. From the configuration only, never from the client.
@@ -65,6 +65,18 @@ impl Upstream {
     pub fn dropped(mut self, dropped: Dropped) -> Self {
         self.dropped = dropped;
         self
+    }
+}
+
+/// The body is not printed: it holds the conversation.
+impl fmt::Debug for Upstream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Upstream")
+            .field("uri", &self.uri)
+            .field("headers", &self.headers)
+            .field("body", &self.body.len())
+            .field("dropped", &self.dropped)
+            .finish()
     }
 }
 

@@ -1,10 +1,13 @@
 //! The ids of tool calls, in characters that Anthropic takes.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// The length of the longest id that is passed on. Anthropic names no limit; Bedrock's is this.
 const MAX_LEN: usize = 64;
+
+/// What is kept of an id that is numbered: it leaves room for every number.
+const MAX_STEM: usize = MAX_LEN - "_4294967295".len();
 
 /// What other gateways append to an id to carry Google's signatures through clients.
 const FOREIGN_SUFFIX: &str = "__thought__";
@@ -16,26 +19,27 @@ const FOREIGN_SUFFIX: &str = "__thought__";
 /// before it, so that the next turn of a conversation begins with the same bytes.
 #[derive(Default)]
 pub(super) struct Ids<'a> {
-    taken: HashMap<Cow<'a, str>, u32>,
+    taken: HashSet<Cow<'a, str>>,
+    /// The last number that was given to a stem. It never falls, so that no number is tried twice.
+    numbers: HashMap<String, u32>,
 }
 
 impl<'a> Ids<'a> {
     /// The id for the next call.
     pub(super) fn next(&mut self, id: Cow<'a, str>) -> Cow<'a, str> {
         let id = legal(id);
-        let Some(&count) = self.taken.get(&id) else {
-            self.taken.insert(id.clone(), 1);
+        if self.taken.insert(id.clone()) {
             return id;
+        }
+        let stem = &id[..id.len().min(MAX_STEM)];
+        let number = match self.numbers.get_mut(stem) {
+            Some(number) => number,
+            None => self.numbers.entry(stem.to_owned()).or_insert(1),
         };
-        let mut count = count;
         loop {
-            count += 1;
-            let number = format!("_{count}");
-            let kept = id.len().min(MAX_LEN - number.len());
-            let numbered = Cow::Owned(format!("{}{number}", &id[..kept]));
-            if !self.taken.contains_key(&numbered) {
-                self.taken.insert(id, count);
-                self.taken.insert(numbered.clone(), 1);
+            *number += 1;
+            let numbered: Cow<'_, str> = Cow::Owned(format!("{stem}_{number}"));
+            if self.taken.insert(numbered.clone()) {
                 return numbered;
             }
         }
@@ -87,6 +91,6 @@ mod tests {
         let (one, two) = ("x".repeat(100) + "1", "x".repeat(100) + "2");
         let mut ids = Ids::default();
         let (one, two) = (ids.next(one.into()), ids.next(two.into()));
-        assert!(one.len() == 64 && two.len() == 64 && one != two);
+        assert!(one.len() == 64 && two.len() <= 64 && one != two);
     }
 }

@@ -47,7 +47,8 @@ impl<'a> Tools<'a> {
             Some(ToolChoice::Auto) => Some(Choice::Auto),
             Some(ToolChoice::Required) => Some(Choice::Any),
             Some(ToolChoice::Named(name)) => {
-                let known = list.iter().filter_map(Tool::name).any(|known| known.to_str() == name.to_str());
+                let wanted = name.to_str();
+                let known = list.iter().filter_map(Tool::name).any(|known| known.eq_str(&wanted));
                 known.then_some(Some(Choice::Tool(name))).ok_or_else(unknown)?
             }
             Some(ToolChoice::Allowed { required, names }) => {

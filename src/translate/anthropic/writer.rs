@@ -12,6 +12,9 @@ use crate::chat::{Message, Role, ToolCall};
 use crate::error::ApiError;
 use crate::json::{Raw, Text};
 
+/// Inside how many arrays and objects the arguments of a call stand: the body, `messages`, a turn, its `content`, a block.
+const ARGUMENTS_AT: u32 = 5;
+
 /// Writes messages as turns.
 pub(super) struct Writer<'b, 'a> {
     pub(super) turns: Turns<'b>,
@@ -203,6 +206,6 @@ fn object(arguments: &str) -> Option<&str> {
     let text = arguments.trim_matches([' ', '\t', '\r', '\n']);
     match text {
         "" | "null" => Some("{}"),
-        _ => Raw::parse(text).ok().filter(|value| value.text().starts_with('{')).map(Raw::text),
+        _ => Raw::parse_inside(text, ARGUMENTS_AT).ok().filter(|value| value.text().starts_with('{')).map(Raw::text),
     }
 }

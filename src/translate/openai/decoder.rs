@@ -1,5 +1,7 @@
 //! Reads an OpenAI-shaped answer in passing.
 
+use std::fmt;
+
 use bytes::Bytes;
 use http::StatusCode;
 
@@ -13,7 +15,6 @@ use crate::translate::dialect::Decode;
 use crate::translate::scrub::Scrub;
 
 /// Forwards an answer as it is, except for the usage chunk that only we asked for.
-#[derive(Debug)]
 pub struct OpenAiDecoder {
     streaming: bool,
     scanner: Scanner,
@@ -21,7 +22,6 @@ pub struct OpenAiDecoder {
 }
 
 /// Reads the events of a stream.
-#[derive(Debug)]
 struct Reader {
     show_usage: bool,
     scrub: Scrub,
@@ -191,6 +191,13 @@ impl Decode for OpenAiDecoder {
 
     fn error(&self, status: StatusCode, body: &[u8]) -> ApiError {
         error::from_status(status, body, &self.reader.scrub)
+    }
+}
+
+/// What has been read is not printed: it is the answer.
+impl fmt::Debug for OpenAiDecoder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OpenAiDecoder").field("streaming", &self.streaming).finish_non_exhaustive()
     }
 }
 

@@ -220,7 +220,7 @@ impl Answer {
     fn citation(&mut self, index: u64, citation: Raw<'_>) -> Result<(), ApiError> {
         let block = self.blocks.iter_mut().find(|block| block.index == index);
         if let Some(BlockKind::Text { citations, .. }) = block.map(|block| &mut block.kind) {
-            self.held.add(citation.text().len())?;
+            self.held.add(citation.text().len() + size_of::<String>())?;
             citations.push(citation.text().to_owned());
         }
         Ok(())
@@ -254,7 +254,7 @@ impl Answer {
         let custom = self.primed.custom_tools.iter().any(|tool| name.eq_str(tool));
         let kind = if custom { ToolKind::Custom } else { ToolKind::Function };
         let call = Call::new(id.to_str().into_owned(), name.to_str().into_owned(), kind, seed);
-        Ok(BlockKind::Call(self.calls.begin(call, sink)))
+        Ok(BlockKind::Call(self.calls.begin(call, &mut self.held, sink)?))
     }
 }
 

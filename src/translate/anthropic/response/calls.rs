@@ -3,9 +3,13 @@
 use std::collections::VecDeque;
 
 use super::held::Held;
+use super::unreadable::Unreadable;
 use crate::chat::{Sink, ToolKind};
 use crate::error::ApiError;
 use crate::json::{Raw, Text};
+
+/// How many calls may wait for the first one to end.
+const MAX_WAITING: usize = 1_024;
 
 /// The tool calls that have not ended yet.
 ///
@@ -38,6 +42,10 @@ impl Call {
         Self { id, name, kind, seed, serial: 0, held: String::new(), told: false, done: false }
     }
 
+    fn size(&self) -> usize {
+        self.id.len() + self.name.len() + self.seed.as_ref().map_or(0, String::len)
+    }
+
     fn begin(&mut self, sink: &mut impl Sink) {
         sink.tool_start(Text::plain(&self.id), Text::plain(&self.name), self.kind);
         if self.kind == ToolKind::Function && !self.held.is_empty() {
@@ -63,15 +71,17 @@ impl Calls {
     }
 
     /// The next call begins; the number that comes back stands for it.
-    pub(super) fn begin(&mut self, mut call: Call, sink: &mut impl Sink) -> u32 {
+    pub(super) fn begin(&mut self, mut call: Call, held: &mut Held, sink: &mut impl Sink) -> Result<u32, ApiError> {
         self.any = true;
         self.next = self.next.wrapping_add(1);
         call.serial = self.next;
-        if self.queue.is_empty() {
-            call.begin(sink);
+        match self.queue.len() {
+            0 => call.begin(sink),
+            MAX_WAITING => return Err(Unreadable.into()),
+            _ => held.add(call.size())?,
         }
         self.queue.push_back(call);
-        self.next
+        Ok(self.next)
     }
 
     /// More of the arguments of a call.

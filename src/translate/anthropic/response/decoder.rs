@@ -1,5 +1,7 @@
 //! The reader of one answer.
 
+use std::fmt;
+
 use bytes::Bytes;
 use http::StatusCode;
 
@@ -17,14 +19,12 @@ use crate::translate::dialect::Decode;
 use crate::translate::scrub::Scrub;
 
 /// Reads an answer of Anthropic's Messages API, streamed or whole.
-#[derive(Debug)]
 pub struct AnthropicDecoder {
     scanner: Scanner,
     state: State,
 }
 
 /// What the events act on.
-#[derive(Debug)]
 struct State {
     answer: Answer,
     scrub: Scrub,
@@ -45,6 +45,13 @@ impl AnthropicDecoder {
             template_block: 0,
         };
         Self { scanner: Scanner::default(), state }
+    }
+}
+
+/// What has been read is not printed: it is the answer.
+impl fmt::Debug for AnthropicDecoder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AnthropicDecoder").field("ended", &self.state.ended).finish_non_exhaustive()
     }
 }
 

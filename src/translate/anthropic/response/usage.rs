@@ -31,26 +31,35 @@ impl Tally {
         }
     }
 
-    /// Joins each count in an object with what there is of it.
+    /// Joins each count in an object, and in the details in it, with what there is of it.
     fn each(&mut self, usage: Raw<'_>, join: fn(u64, u64) -> u64) {
         for (key, value) in usage.fields() {
-            let class = match &*key.to_str() {
-                "input_tokens" => INPUT,
-                "cache_read_input_tokens" => CACHE_READ,
-                "cache_creation_input_tokens" => CACHE_WRITE,
-                "ephemeral_5m_input_tokens" => CACHE_WRITE_5M,
-                "ephemeral_1h_input_tokens" => CACHE_WRITE_1H,
-                "output_tokens" => OUTPUT,
-                "thinking_tokens" => THINKING,
-                "cache_creation" | "output_tokens_details" => {
-                    self.each(value, join);
-                    continue;
-                }
-                _ => continue,
-            };
-            if let Some(count) = value.as_u64() {
-                self.0[class] = Some(join(self.0[class].unwrap_or(0), count));
+            match &*key.to_str() {
+                "cache_creation" | "output_tokens_details" => self.counts(value, join),
+                key => self.count(key, value, join),
             }
+        }
+    }
+
+    fn counts(&mut self, details: Raw<'_>, join: fn(u64, u64) -> u64) {
+        for (key, value) in details.fields() {
+            self.count(&key.to_str(), value, join);
+        }
+    }
+
+    fn count(&mut self, key: &str, value: Raw<'_>, join: fn(u64, u64) -> u64) {
+        let class = match key {
+            "input_tokens" => INPUT,
+            "cache_read_input_tokens" => CACHE_READ,
+            "cache_creation_input_tokens" => CACHE_WRITE,
+            "ephemeral_5m_input_tokens" => CACHE_WRITE_5M,
+            "ephemeral_1h_input_tokens" => CACHE_WRITE_1H,
+            "output_tokens" => OUTPUT,
+            "thinking_tokens" => THINKING,
+            _ => return,
+        };
+        if let Some(count) = value.as_u64() {
+            self.0[class] = Some(join(self.0[class].unwrap_or(0), count));
         }
     }
 
@@ -112,6 +121,18 @@ mod tests {
     fn thinking_is_taken_out_of_the_output() {
         let usage = usage(&[r#"{"output_tokens":25,"output_tokens_details":{"thinking_tokens":18}}"#]).unwrap();
         assert_eq!((usage.output, usage.reasoning, usage.completion_tokens()), (7, 18, 25));
+    }
+
+    #[test]
+    fn details_have_no_details() {
+        let nested = |levels: usize| {
+            let inside = format!(r#"{{"input_tokens":7,"x":"{}"}}"#, "x".repeat(1 << 20));
+            format!("{}{inside}{}", r#"{"cache_creation":"#.repeat(levels), "}".repeat(levels))
+        };
+        assert_eq!(usage(&[&nested(1)]).unwrap().input, 7);
+        assert_eq!(usage(&[&nested(2)]), None);
+        let deepest = nested(127);
+        assert_eq!(usage(&[&*deepest; 20]), None, "in no time");
     }
 
     #[test]

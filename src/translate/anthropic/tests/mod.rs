@@ -1,5 +1,6 @@
 //! Every row of the table of fields, the golden requests, and what must hold for all requests.
 
+mod costly;
 mod golden;
 mod models;
 mod prefix;

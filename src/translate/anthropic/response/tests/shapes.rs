@@ -130,3 +130,45 @@ fn what_lost_its_beginning_is_told_all_the_same() {
     assert_eq!((&answer["id"], &answer["message"]["content"]), (&"chatcmpl-1".into(), &"yes".into()));
     assert_eq!((&answer["message"]["reasoning_content"], end), (&"hm".into(), "[DONE]".into()));
 }
+
+#[test]
+fn calls_that_wait_for_the_first_have_a_limit() {
+    let call = |index: u32| {
+        let block = format!(r#"{{"type":"tool_use","id":"c{index}","name":"f","input":{{}}}}"#);
+        format!(
+            "data: {{\"type\":\"content_block_start\",\"index\":{index},\"content_block\":{block}}}\n\n\
+             data: {{\"type\":\"content_block_stop\",\"index\":{}}}\n\n",
+            if index == 0 { 99_999 } else { index }
+        )
+    };
+    let stop = "data: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"tool_use\"}}\n\n";
+    let many = |count: u32| (0..count).map(call).collect::<String>() + stop;
+    assert!(streamed([many(1_000).as_bytes()], false).1.is_none());
+    assert_eq!(code(streamed([many(2_000).as_bytes()], false).1), (502, "upstream_error".to_owned()));
+    let name = "f".repeat(1 << 20);
+    let large = (0..40).map(|index| call(index).replace("\"f\"", &format!("\"{name}\"")));
+    let large: Vec<String> = large.collect();
+    let pieces = large.iter().map(String::as_bytes);
+    assert_eq!(code(streamed(pieces, false).1), (502, "upstream_response_too_large".to_owned()));
+}
+
+#[test]
+fn citations_that_say_nothing_count_too() {
+    let citations = vec!["1"; 100_000].join(",");
+    let block = format!(r#"{{"type":"text","text":"x","citations":[{citations}]}}"#);
+    let event = format!("data: {{\"type\":\"content_block_start\",\"index\":0,\"content_block\":{block}}}\n\n");
+    let event = event.as_bytes();
+    assert!(streamed([event], false).1.is_some_and(|error| error.code() == Some("upstream_error")), "it breaks off");
+    let many = std::iter::repeat_n(event, 20);
+    assert_eq!(code(streamed(many, false).1), (502, "upstream_response_too_large".to_owned()));
+}
+
+#[test]
+fn no_event_repeats_a_head_without_measure() {
+    let long = "m".repeat(1 << 20);
+    let start =
+        format!("data: {{\"type\":\"message_start\",\"message\":{{\"id\":\"{long}\",\"model\":\"{long}\"}}}}\n\n");
+    let delta = r#"data: {"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"x"}}"#;
+    let stream = format!("{start}{}", format!("{delta}\n\n").repeat(1_000));
+    assert!(streamed([stream.as_bytes()], false).0.len() < 4 << 20);
+}
