@@ -75,6 +75,7 @@ mod answer;
 mod answer_writer;
 mod body;
 mod chunk_writer;
+mod documented;
 pub(crate) mod facts;
 mod future;
 mod index;

@@ -9,6 +9,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
+use super::documented;
 use super::index::{self, Field, Index};
 use super::message::Message;
 use super::patch::Patch;
@@ -101,7 +102,7 @@ impl ChatRequest {
 
     /// The top-level fields that OpenAI does not document, in the client's order.
     pub fn extra(&self) -> impl Iterator<Item = (Text<'_>, Raw<'_>)> {
-        self.fields().filter(|(name, _)| !index::is_documented(&name.to_str()))
+        self.fields().filter(|(name, _)| !documented::is_documented(&name.to_str()))
     }
 
     /// The conversation. Each message is read when the iterator comes to it.
