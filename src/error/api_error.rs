@@ -15,6 +15,10 @@ use crate::media_type;
 /// Text that is mostly known when the program is built.
 pub(super) type Word = Cow<'static, str>;
 
+/// How many characters a message may have, and how many a field's name: both may repeat what a client or a provider sent.
+const MAX_MESSAGE: usize = 2_000;
+const MAX_PARAM: usize = 256;
+
 /// An error that a client can be shown: an HTTP status and OpenAI's error object.
 ///
 /// The object is `{"error": {"message", "type", "param", "code"}}`, always with all four keys. The OpenAI SDKs choose
@@ -48,7 +52,7 @@ impl ApiError {
     pub fn new(status: StatusCode, kind: impl Into<Word>, message: impl Into<Word>) -> Self {
         Self(Box::new(Fields {
             status,
-            message: message.into(),
+            message: shorten(message.into(), MAX_MESSAGE),
             kind: kind.into(),
             param: None,
             code: None,
@@ -59,7 +63,7 @@ impl ApiError {
     /// Names the request field that the error is about, such as `messages[2].content`.
     #[must_use]
     pub fn with_param(mut self, param: impl Into<Word>) -> Self {
-        self.0.param = Some(param.into());
+        self.0.param = Some(shorten(param.into(), MAX_PARAM));
         self
     }
 
@@ -156,6 +160,13 @@ impl ApiError {
     }
 }
 
+fn shorten(word: Word, characters: usize) -> Word {
+    match word.char_indices().nth(characters) {
+        Some((end, _)) => format!("{}…", &word[..end]).into(),
+        None => word,
+    }
+}
+
 impl fmt::Debug for ApiError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ApiError")
@@ -179,6 +190,13 @@ impl Error for ApiError {}
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_repeated_is_not_repeated_for_ever() {
+        let error = ApiError::model_not_found(&"é".repeat(1 << 20)).with_param("p".repeat(1 << 20));
+        assert_eq!(error.message().chars().count(), MAX_MESSAGE + 1);
+        assert_eq!(error.param().map(|param| param.chars().count()), Some(MAX_PARAM + 1));
+    }
 
     #[test]
     fn all_four_keys_are_always_there() {

@@ -8,7 +8,11 @@ mod rows;
 
 use serde_json::{Value, json};
 
+use super::primed::Primed;
 use super::*;
+use crate::chat::ChatRequest;
+use crate::error::ApiError;
+use crate::translate::Upstream;
 
 /// An upstream at Anthropic itself.
 fn anthropic() -> Anthropic {

@@ -5,7 +5,6 @@ use std::collections::HashSet;
 
 use super::body::Body;
 use super::cache::Mark;
-use super::capabilities::Capabilities;
 use super::check;
 use super::schema::Grammar;
 use super::thinking::Plan;
@@ -13,6 +12,7 @@ use crate::chat::{ChatRequest, Tool, ToolChoice};
 use crate::error::ApiError;
 use crate::json::{Raw, Text};
 use crate::translate::Dropped;
+use crate::translate::anthropic::capabilities::Capabilities;
 
 /// The longest name that Anthropic takes; OpenAI's limit is 64.
 const MAX_NAME: usize = 128;

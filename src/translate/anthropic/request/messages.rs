@@ -5,13 +5,13 @@
 //! (All but the marks themselves, of which only the last four are kept: Anthropic does not count them as text.)
 
 use super::body::Body;
-use super::capabilities::Capabilities;
 use super::parts::{Allowed, Block, blocks};
 use super::turns::Speaker;
 use super::writer::Writer;
 use crate::chat::{ChatRequest, Message, Role};
 use crate::error::ApiError;
 use crate::json::Text;
+use crate::translate::anthropic::capabilities::Capabilities;
 
 /// The messages of a request, each read once.
 pub(super) struct Messages<'a> {

@@ -3,7 +3,6 @@
 use super::body::Body;
 use super::cache::Mark;
 use super::calls::Calls;
-use super::capabilities::Capabilities;
 use super::messages::is_instruction;
 use super::parts::{Allowed, Block, blocks};
 use super::replay::Carriers;
@@ -11,6 +10,7 @@ use super::turns::{Speaker, Turns};
 use crate::chat::{Message, Role, ToolCall};
 use crate::error::ApiError;
 use crate::json::{Raw, Text};
+use crate::translate::anthropic::capabilities::Capabilities;
 
 /// Inside how many arrays and objects the arguments of a call stand: the body, `messages`, a turn, its `content`, a block.
 const ARGUMENTS_AT: u32 = 5;

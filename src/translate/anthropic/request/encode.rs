@@ -1,17 +1,18 @@
 //! The whole request, and the one table of all its fields.
 
 use super::body::Body;
-use super::capabilities::Capabilities;
 use super::format::Format;
 use super::messages::Messages;
-use super::primed::Primed;
 use super::thinking::Plan;
 use super::tools::Tools;
-use super::{Anthropic, defaults, options};
+use super::{defaults, options};
 use crate::chat::ChatRequest;
 use crate::error::ApiError;
 use crate::json::{Raw, Text, write_u64};
 use crate::translate::Dropped;
+use crate::translate::anthropic::Anthropic;
+use crate::translate::anthropic::capabilities::Capabilities;
+use crate::translate::anthropic::primed::Primed;
 
 /// What becomes of a field that is set. What is not in the table, OpenAI does not define: it is forwarded as it is.
 enum Fate {
@@ -56,7 +57,7 @@ const FIELDS: &[Row] = &[
     ("prediction", Fate::Ignored),
     ("presence_penalty", Fate::Hint(defaults::penalty)),
     ("prompt_cache_key", Fate::Ignored),
-    ("prompt_cache_options", Fate::Mapped), // cache_control, if the host wants it: `request.rs`
+    ("prompt_cache_options", Fate::Mapped), // cache_control, if the host wants it: here
     ("prompt_cache_retention", Fate::Ignored),
     ("reasoning_effort", Fate::Mapped), // thinking, output_config.effort: `thinking.rs`
     ("response_format", Fate::Mapped),  // output_config.format, or a forced tool, or an instruction: `format.rs`
@@ -76,7 +77,7 @@ const FIELDS: &[Row] = &[
     ("verbosity", Fate::Hint(defaults::medium)),
     ("web_search_options", Fate::Refused(defaults::never)),
     // Anthropic's own, which are more than forwarded.
-    ("cache_control", Fate::Mapped), // counts as one of four marks: `request.rs`
+    ("cache_control", Fate::Mapped), // counts as one of four marks: here
     ("output_config", Fate::Mapped), // merged with what is made of OpenAI's fields: `format.rs`
     ("thinking", Fate::Mapped),      // wins over reasoning_effort: `thinking.rs`
     ("top_k", Fate::Mapped),         // left out where the model takes none: `options.rs`
@@ -109,15 +110,19 @@ const FIELDS: &[Row] = &[
 ];
 
 /// A request in Anthropic's words.
-pub(super) struct Encoded {
-    pub(super) body: Vec<u8>,
-    pub(super) dropped: Dropped,
-    pub(super) primed: Primed,
+pub(in crate::translate::anthropic) struct Encoded {
+    pub(in crate::translate::anthropic) body: Vec<u8>,
+    pub(in crate::translate::anthropic) dropped: Dropped,
+    pub(in crate::translate::anthropic) primed: Primed,
 }
 
 impl Anthropic {
     /// Writes the request, in the order in which Anthropic's cache reads it: tools, instructions, messages.
-    pub(super) fn write(&self, chat: &ChatRequest, capabilities: &Capabilities) -> Result<Encoded, ApiError> {
+    pub(in crate::translate::anthropic) fn write(
+        &self,
+        chat: &ChatRequest,
+        capabilities: &Capabilities,
+    ) -> Result<Encoded, ApiError> {
         let mut dropped = Dropped::default();
         let forwarded = sort(chat, &mut dropped)?;
         let limit = options::max_tokens(chat, self.default_max_tokens, capabilities)?;

@@ -5,10 +5,10 @@
 //! anything signed counts, and the others are copies of it. What is not signed, or signed by another provider, is never
 //! sent.
 
-use super::SIGNATURE_FORMAT;
 use super::body::Body;
 use super::turns::Turns;
 use crate::json::{Raw, Text};
+use crate::translate::anthropic::SIGNATURE_FORMAT;
 
 /// The fields of an assistant message that may carry thinking.
 #[derive(Clone, Copy, Default)]

@@ -1,14 +1,15 @@
 //! `response_format`.
 
 use super::body::Body;
-use super::capabilities::Capabilities;
+use super::check;
 use super::schema::{Grammar, Unsupported};
 use super::thinking::Plan;
 use super::tools::{Tools, write_object_schema};
-use super::{JsonObject, check};
 use crate::error::ApiError;
 use crate::json::{Kind, Raw, Text};
 use crate::translate::Dropped;
+use crate::translate::anthropic::JsonObject;
+use crate::translate::anthropic::capabilities::Capabilities;
 
 /// The instruction that stands for `json_object`. OpenAI itself demands that the prompt asks for JSON.
 const JSON_OBJECT: &str = "Answer with a single JSON object and nothing else.";
