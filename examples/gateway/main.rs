@@ -10,6 +10,7 @@
 mod args;
 mod config;
 mod demo;
+mod idle;
 mod request_id;
 mod serve;
 mod stack;

@@ -17,6 +17,7 @@ use tower_http::request_id::{PropagateRequestIdLayer, SetRequestIdLayer};
 use tower_http::timeout::RequestBodyTimeoutLayer;
 
 use super::config::{self, Config, Language, Place, Provider, Timeouts};
+use super::idle::IdleTimeout;
 use super::request_id::RandomId;
 
 /// How long a client may pause while it sends its request.
@@ -95,7 +96,9 @@ where
     B::Error: Into<BoxError>,
 {
     let name = provider.name.clone();
+    let idle = timeouts.idle;
     let service = ServiceBuilder::new()
+        .map_response(move |response| IdleTimeout::wrap(response, idle))
         .layer(TimeoutLayer::new(timeouts.first_byte))
         .layer(TranslateLayer::new(dialect).provider(name.as_str()))
         .service(http);
@@ -207,5 +210,40 @@ mod tests {
             assert_eq!(status, StatusCode::UNAUTHORIZED);
             assert!(headers.contains_key("x-request-id"));
         }
+    }
+
+    #[tokio::test]
+    async fn a_provider_that_falls_silent_is_told_of_in_the_stream() {
+        let mock = Mock::openai();
+        mock.answer(tower_completions::mock::Answer::text("A long story").stall_after(700));
+        let upstream = mock.listen().await.unwrap();
+        let config = format!(
+            r#"
+            [timeouts]
+            idle_ms = 100
+            [[providers]]
+            name = "mock"
+            protocol = "openai"
+            base_url = "{}/v1"
+            [[models]]
+            id = "slow"
+            provider = "mock"
+            [[keys]]
+            id = "alice"
+            secret = "sk-alice"
+            "#,
+            upstream.base_url()
+        );
+        let config = config::parse(&config, &|_| None).unwrap();
+        let mut body = chat("slow");
+        body["stream"] = true.into();
+        let request = Request::post(CHAT).header("authorization", "Bearer sk-alice").body(body.to_string()).unwrap();
+        let answer = stack(&config).unwrap().oneshot(request).await.unwrap();
+        assert_eq!(answer.status(), StatusCode::OK);
+        let events = answer.into_body().collect().await.map_err(Into::<BoxError>::into).unwrap().to_bytes();
+        let events = std::str::from_utf8(&events).unwrap();
+        let last = events.trim_end().rsplit("\n\n").next().unwrap();
+        assert!(last.starts_with("data: {\"error\":") && last.contains("\"code\":\"timeout\""), "{events}");
+        assert!(!events.contains("[DONE]"));
     }
 }

@@ -148,26 +148,27 @@ impl fmt::Debug for ResponseFuture {
     }
 }
 
-/// Says who served: in the extension for the layers outside, in headers for the client.
+/// Says who served: in the extension for the layers outside, in headers for the client. An answer that nobody served,
+/// because it was refused on the way, names nobody.
 fn name_server(response: &mut Response<impl Body<Data = Bytes>>, model: &Arc<str>) {
-    let served = match response.extensions_mut().get_mut::<Served>() {
-        Some(served) => {
-            served.model = model.clone();
-            served.clone()
-        }
-        None => {
-            let served = Served::new("in-process", model.clone());
-            response.extensions_mut().insert(served.clone());
-            served
-        }
-    };
-    let headers = response.headers_mut();
-    set(headers, HeaderName::from_static("x-served-model"), &served.model);
-    set(headers, HeaderName::from_static("x-served-provider"), &served.provider);
+    let is_success = response.status().is_success();
+    if let Some(served) = response.extensions_mut().get_mut::<Served>() {
+        served.model = model.clone();
+    } else if is_success {
+        response.extensions_mut().insert(Served::new("in-process", model.clone()));
+    }
+    if let Some(served) = response.extensions().get::<Served>().filter(|_| is_success).cloned() {
+        let headers = response.headers_mut();
+        set(headers, HeaderName::from_static("x-served-model"), &served.model);
+        set(headers, HeaderName::from_static("x-served-provider"), &served.provider);
+    }
 }
 
+/// Sets a header, unless the value is one that clients would not read as it was meant.
 fn set(headers: &mut HeaderMap, name: HeaderName, value: &str) {
-    if let Ok(value) = HeaderValue::from_str(value) {
+    if let Ok(value) = HeaderValue::from_str(value)
+        && value.to_str().is_ok()
+    {
         headers.insert(name, value);
     }
 }
@@ -197,15 +198,29 @@ mod tests {
 
     #[tokio::test]
     async fn renames_and_says_who_served() {
-        let router = ModelRouter::new([model("a").upstream("b"), model("a\u{7f}")]);
+        let router = ModelRouter::new([model("a").upstream("b"), model("a\u{7f}"), model("modèl")]);
         let response = router.clone().oneshot(ask("a")).await.unwrap();
         assert_eq!(response.headers()["x-served-model"], "a");
         assert_eq!(response.headers()["x-served-provider"], "in-process");
         assert_eq!(*response.extensions().get::<Served>().unwrap().model, *"a");
         let body = response.into_body().collect().await.unwrap().to_bytes();
         assert_eq!(body, ask("b").into_body().to_bytes());
-        let response = router.oneshot(ask("a\u{7f}")).await.unwrap();
-        assert!(!response.headers().contains_key("x-served-model"), "what a header cannot hold is left out");
+        for odd in ["a\u{7f}", "modèl"] {
+            let response = router.clone().oneshot(ask(odd)).await.unwrap();
+            assert!(!response.headers().contains_key("x-served-model"), "what a header cannot hold is left out");
+            assert_eq!(*response.extensions().get::<Served>().unwrap().model, *odd);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_refusal_names_nobody() {
+        let refuse = service_fn(async |_: Request<ChatRequest>| {
+            let refusal: Response<ResponseBody<Full<Bytes>>> = ApiError::unsupported_parameter("n").into_response();
+            Ok::<_, Infallible>(refusal)
+        });
+        let response = ModelRouter::new([Model::new("a", refuse)]).oneshot(ask("a")).await.unwrap();
+        assert!(response.extensions().get::<Served>().is_none());
+        assert!(!response.headers().contains_key("x-served-provider"));
     }
 
     #[tokio::test]

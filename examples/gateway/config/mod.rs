@@ -27,12 +27,14 @@ pub(crate) struct Timeouts {
     pub(crate) connect: Duration,
     /// From the request to the first event of a stream, or to the whole of an answer that is not streamed.
     pub(crate) first_byte: Duration,
+    /// Between two events of a stream.
+    pub(crate) idle: Duration,
 }
 
 impl Default for Timeouts {
     /// Reasoning models think for minutes before they say a word; OpenAI's own clients wait for ten.
     fn default() -> Self {
-        Self { connect: Duration::from_secs(5), first_byte: Duration::from_secs(600) }
+        Self { connect: Duration::from_secs(5), first_byte: Duration::from_secs(600), idle: Duration::from_secs(600) }
     }
 }
 

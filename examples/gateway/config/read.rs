@@ -40,13 +40,15 @@ pub(crate) fn check_listen(address: &str) -> Result<String, &'static str> {
 }
 
 fn timeouts(mut table: Table<'_>) -> Result<Timeouts, Refusal> {
-    table.not_yet(["idle_ms"])?;
     let mut timeouts = Timeouts::default();
     if let Some(millis) = table.take("connect_ms") {
         timeouts.connect = millis.millis()?;
     }
     if let Some(millis) = table.take("first_byte_ms") {
         timeouts.first_byte = millis.millis()?;
+    }
+    if let Some(millis) = table.take("idle_ms") {
+        timeouts.idle = millis.millis()?;
     }
     table.finish()?;
     Ok(timeouts)

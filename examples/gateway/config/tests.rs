@@ -24,6 +24,7 @@ fn the_whole_file_is_understood() {
         [timeouts]
         connect_ms = 1_500
         first_byte_ms = 60000
+        idle_ms = 30000
         [[providers]]
         name = "openai"
         protocol = "openai"
@@ -58,6 +59,7 @@ fn the_whole_file_is_understood() {
     assert_eq!(config.listen, "[::1]:0");
     assert_eq!(config.timeouts.connect, Duration::from_millis(1500));
     assert_eq!(config.timeouts.first_byte, Duration::from_secs(60));
+    assert_eq!(config.timeouts.idle, Duration::from_secs(30));
     let languages: Vec<Language> = config.providers.iter().map(|provider| provider.language).collect();
     assert_eq!(languages, [Language::OpenAi, Language::Anthropic, Language::Anthropic]);
     assert!(matches!(&config.providers[0].place, Place::Remote { key: Some(key), .. } if key.expose() == "sk-planted"));
@@ -107,7 +109,7 @@ fn bad_files_are_refused_with_line_and_field() {
         ("[timeouts]\nconnect_ms = 0".to_owned(), 2, "timeouts.connect_ms", "between 1"),
         ("[timeouts]\nfirst_byte_ms = -1".to_owned(), 2, "timeouts.first_byte_ms", "between 1"),
         ("[timeouts]\nfirst_byte_ms = 9223372036854775807".to_owned(), 2, "timeouts.first_byte_ms", "between 1"),
-        ("[timeouts]\n\nidle_ms = 60000".to_owned(), 3, "timeouts.idle_ms", "not yet"),
+        ("[timeouts]\n\nidle_ms = \"planted\"".to_owned(), 3, "timeouts.idle_ms", "whole number"),
         ("[timeouts]\nread_ms = 1".to_owned(), 2, "timeouts.read_ms", "unknown field"),
         // Providers.
         ("providers = \"planted\"".to_owned(), 1, "providers", "array of tables"),
