@@ -112,7 +112,7 @@ impl<'a> Raw<'a> {
     }
 
     fn scanner(self, kind: Kind) -> Option<Scanner<'a>> {
-        (self.kind() == kind).then(|| Scanner::new(self.0))
+        (self.kind() == kind).then(|| Scanner::checked(self.0))
     }
 }
 

@@ -84,11 +84,17 @@ pub(crate) struct Scanner<'a> {
     text: &'a [u8],
     at: usize,
     depth: u32,
+    checked: bool,
 }
 
 impl<'a> Scanner<'a> {
     pub(crate) fn new(text: &'a str) -> Self {
-        Self { text: text.as_bytes(), at: 0, depth: 0 }
+        Self { text: text.as_bytes(), at: 0, depth: 0, checked: false }
+    }
+
+    /// A cursor over a text that has been checked already.
+    pub(crate) fn checked(text: &'a str) -> Self {
+        Self { checked: true, ..Self::new(text) }
     }
 
     /// A cursor over a text that stands inside this many arrays and objects.
@@ -319,7 +325,8 @@ impl<'a> Scanner<'a> {
         self.expect(b'"')?;
         let start = self.at;
         loop {
-            self.at += plain_prefix(&self.text[self.at..]);
+            let rest = &self.text[self.at..];
+            self.at += if self.checked { checked_prefix(rest) } else { plain_prefix(rest) };
             match self.peek() {
                 Some(b'"') => {
                     self.at += 1;
@@ -352,26 +359,39 @@ impl<'a> Scanner<'a> {
 
 /// How many bytes from the start are neither a quote, a backslash nor a control character.
 ///
-/// Most strings are short, and end within the first two words of eight bytes. In a long one memchr finds the quote or
-/// backslash, and one loop without branches, which the compiler turns into vector instructions, sees that no control
-/// character comes before it.
+/// In a long string memchr finds the quote or backslash, and one loop without branches, which the compiler turns into
+/// vector instructions, sees that no control character comes before it.
 pub(super) fn plain_prefix(text: &[u8]) -> usize {
-    const WORD: usize = 8;
-    let mut at = 0;
-    while at < 2 * WORD {
-        let Some(word) = text[at..].first_chunk::<WORD>() else { break };
-        let special = special_bytes(u64::from_le_bytes(*word));
-        if special != 0 {
-            return at + special.trailing_zeros() as usize / 8;
-        }
-        at += WORD;
-    }
+    let at = match short_prefix(text) {
+        Ok(found) => return found,
+        Err(at) => at,
+    };
     let rest = &text[at..];
     let end = memchr::memchr2(b'"', b'\\', rest).unwrap_or(rest.len());
     if rest[..end].iter().fold(false, |any, &byte| any | (byte < 0x20)) {
         return at + rest.iter().position(|&byte| is_special(byte)).unwrap_or(end);
     }
     at + end
+}
+
+/// The same for a text that is known to have no control characters in its strings.
+fn checked_prefix(text: &[u8]) -> usize {
+    short_prefix(text).unwrap_or_else(|at| at + memchr::memchr2(b'"', b'\\', &text[at..]).unwrap_or(text.len() - at))
+}
+
+/// Most strings are short, and end within the first two words of eight bytes. The error is how far there is no end.
+fn short_prefix(text: &[u8]) -> Result<usize, usize> {
+    const WORD: usize = 8;
+    let mut at = 0;
+    while at < 2 * WORD {
+        let Some(word) = text[at..].first_chunk::<WORD>() else { break };
+        let special = special_bytes(u64::from_le_bytes(*word));
+        if special != 0 {
+            return Ok(at + special.trailing_zeros() as usize / 8);
+        }
+        at += WORD;
+    }
+    Err(at)
 }
 
 fn is_special(byte: u8) -> bool {

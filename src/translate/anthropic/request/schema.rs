@@ -106,7 +106,7 @@ impl Grammar {
     /// If it says what no grammar can.
     pub(super) fn of(schema: Raw<'_>) -> Result<Self, Unsupported> {
         let mut grammar = Self { json: Vec::with_capacity(schema.text().len() + 64), ..Self::default() };
-        grammar.schema(schema.text(), &mut Scanner::new(schema.text()))?;
+        grammar.schema(schema.text(), &mut Scanner::checked(schema.text()))?;
         Ok(grammar)
     }
 
