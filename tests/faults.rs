@@ -599,3 +599,32 @@ async fn a_stream_read_to_its_end_gives_its_connection_back() {
     }
     assert!(upstream.connections() <= 3, "{} connections for ten streams", upstream.connections());
 }
+
+#[tokio::test]
+async fn the_end_of_a_body_may_come_a_moment_after_the_end_of_the_answer() {
+    let connections = Arc::new(AtomicUsize::new(0));
+    let count = connections.clone();
+    let (upstream, _task) = raw(move |mut socket| {
+        count.fetch_add(1, Ordering::Relaxed);
+        async move {
+            let answer = format!("{EVENT_HEAD}{}{}", framed(&(says("Hi") + &stops(0))), framed(DONE));
+            loop {
+                socket.write_all(answer.as_bytes()).await?;
+                tokio::time::sleep(Duration::from_millis(5)).await;
+                socket.write_all(b"0\r\n\r\n").await?;
+                let mut next = Vec::new();
+                while !next.ends_with(b"\r\n\r\n") {
+                    next.push(socket.read_u8().await?);
+                }
+            }
+        }
+    })
+    .await;
+    let gateway = Gateway::before(&upstream).await;
+    for _ in 0..5 {
+        let answer = read(gateway.chat(&Client::new(), ask(STREAM)).await).await;
+        assert!(answer.text().ends_with(DONE), "{answer:?}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert_eq!(connections.load(Ordering::Relaxed), 1);
+}

@@ -6,6 +6,7 @@ use bytes::{Buf, Bytes};
 use http_body::{Body, Frame};
 
 use super::dialect::Decode;
+use super::linger::Linger;
 use crate::chat::ChunkWriter;
 use crate::error::{ApiError, BoxError};
 use crate::usage::UsageCell;
@@ -21,13 +22,14 @@ pub struct AnswerBody<D, B> {
     writer: ChunkWriter,
     failure: Option<ApiError>,
     cell: UsageCell,
+    linger: Option<Linger>,
 }
 
 /// Nothing in it is pinned in place: the provider's body has a box of its own.
 impl<D, B> Unpin for AnswerBody<D, B> {}
 
-/// How often a provider that has ended its answer is asked for the end of its body, so that its connection can be used again.
-const LINGER: usize = 4;
+/// How many more frames of a provider that has ended its answer are thrown away before it is left alone.
+const MAX_IGNORED: usize = 4;
 
 impl<D: Decode, B> AnswerBody<D, B>
 where
@@ -35,15 +37,14 @@ where
     B::Error: Into<BoxError>,
 {
     pub(super) fn new(upstream: Pin<Box<B>>, decoder: D, writer: ChunkWriter, cell: UsageCell) -> Self {
-        Self { upstream: Some(upstream), decoder, writer, failure: None, cell }
+        Self { upstream: Some(upstream), decoder, writer, failure: None, cell, linger: None }
     }
 
     /// Waits until there is something to send, or nothing more to come.
     pub(super) fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         while self.writer.is_empty() && self.failure.is_none() {
             if self.writer.is_ended() {
-                self.linger(cx);
-                return Poll::Ready(());
+                return self.poll_linger(cx);
             }
             let Some(upstream) = &mut self.upstream else { return Poll::Ready(()) };
             let read = match ready!(upstream.as_mut().poll_frame(cx)) {
@@ -70,16 +71,22 @@ where
         self.upstream = None;
     }
 
-    /// The answer is over; the end of the provider's body is usually there already.
-    fn linger(&mut self, cx: &mut Context<'_>) {
-        for _ in 0..LINGER {
-            let Some(upstream) = &mut self.upstream else { return };
+    /// The answer is over: the end of the provider's body is waited for a little.
+    fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let linger = self.linger.get_or_insert_with(Linger::start);
+        for _ in 0..MAX_IGNORED {
+            let Some(upstream) = &mut self.upstream else { return Poll::Ready(()) };
             match upstream.as_mut().poll_frame(cx) {
                 Poll::Ready(Some(Ok(_ignored))) => {}
-                Poll::Ready(Some(Err(_)) | None) | Poll::Pending => self.upstream = None,
+                Poll::Ready(Some(Err(_)) | None) => self.upstream = None,
+                Poll::Pending => {
+                    ready!(linger.poll(cx));
+                    self.upstream = None;
+                }
             }
         }
         self.upstream = None;
+        Poll::Ready(())
     }
 
     /// The failure of an answer that nothing has been sent of yet.
@@ -166,7 +173,7 @@ mod tests {
         assert!(text(poll(&mut body)).ends_with("data: [DONE]\n\n"));
         for _ in 0..3 {
             assert!(matches!(poll(&mut body), Poll::Ready(None)));
-            assert_eq!(taken.get(), 1 + LINGER);
+            assert_eq!(taken.get(), 1 + MAX_IGNORED);
         }
     }
 

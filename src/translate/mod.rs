@@ -65,6 +65,7 @@ mod body;
 mod dialect;
 mod future;
 mod layer;
+mod linger;
 mod openai;
 mod scrub;
 mod service;
