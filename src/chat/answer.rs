@@ -63,6 +63,13 @@ fn random_id() -> String {
     format!("chatcmpl-{:016x}{:016x}", random(), random())
 }
 
+/// Goes on with a list, if it has an entry already.
+pub(super) fn comma(list: &mut Vec<u8>) {
+    if !list.is_empty() {
+        list.push(b',');
+    }
+}
+
 /// A `delta` of one piece.
 pub(super) enum Delta<'a> {
     Content(Text<'a>),

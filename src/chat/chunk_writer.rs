@@ -5,7 +5,7 @@ use std::fmt;
 
 use bytes::{BufMut, Bytes, BytesMut};
 
-use super::answer::{AnswerHead, Delta, write_citation};
+use super::answer::{AnswerHead, Delta, comma, write_citation};
 use super::sink::{Citation, FinishReason, Reasoning, ReasoningPiece, Seen, Sink, ToolKind};
 use super::sse;
 use crate::json::{Text, write_str, write_u64};
@@ -218,9 +218,7 @@ impl Sink for ChunkWriter {
     }
 
     fn citation(&mut self, citation: Citation<'_>) {
-        if !self.annotations.is_empty() {
-            self.annotations.push(b',');
-        }
+        comma(&mut self.annotations);
         write_citation(&mut self.annotations, &citation);
     }
 

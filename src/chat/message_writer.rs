@@ -4,7 +4,7 @@ use std::fmt;
 
 use bytes::Bytes;
 
-use super::answer::{AnswerHead, write_citation, write_detail, write_detail_tail};
+use super::answer::{AnswerHead, comma, write_citation, write_detail, write_detail_tail};
 use super::sink::{Citation, FinishReason, Reasoning, ReasoningPiece, Seen, Sink, ToolKind};
 use crate::json::{Text, write_str};
 use crate::usage::{Usage, UsageCell};
@@ -106,12 +106,6 @@ impl ToolCalls {
         if std::mem::take(&mut self.open) {
             self.json.extend_from_slice(br#""}}"#);
         }
-    }
-}
-
-fn comma(list: &mut Vec<u8>) {
-    if !list.is_empty() {
-        list.push(b',');
     }
 }
 

@@ -9,6 +9,8 @@ use std::fmt;
 
 use memchr::memchr2;
 
+use crate::error::ApiError;
+
 /// The end marker of a chat completion stream.
 pub const DONE: &[u8] = b"data: [DONE]\n\n";
 
@@ -26,6 +28,12 @@ impl fmt::Display for EventTooLong {
 }
 
 impl std::error::Error for EventTooLong {}
+
+impl From<EventTooLong> for ApiError {
+    fn from(_: EventTooLong) -> Self {
+        Self::upstream_too_large()
+    }
+}
 
 /// One block of a stream: an event, or only comments and blank lines.
 pub struct Block<'a> {

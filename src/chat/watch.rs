@@ -66,6 +66,11 @@ impl Watch {
         Ok(if only_usage { Notice::Usage } else { Notice::Chunk })
     }
 
+    /// Whether `[DONE]` has come.
+    pub(crate) fn is_done(&self) -> bool {
+        self.done
+    }
+
     /// Whether nothing is missing, `[DONE]` apart.
     pub(crate) fn is_finished(&self) -> bool {
         self.done || (self.finished != 0 && self.finished == self.begun)

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use bytes::Bytes;
-use http::header::CONTENT_TYPE;
+use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
 
 use crate::chat::{ChatRequest, Sink};
@@ -58,6 +58,13 @@ impl Upstream {
     pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.insert(name, value);
         self
+    }
+
+    /// Accepts events as the answer to a request that streams, and JSON as that to another.
+    #[must_use]
+    pub fn accept(self, stream: bool) -> Self {
+        let accept = if stream { media_type::EVENTS } else { media_type::JSON };
+        self.header(ACCEPT, HeaderValue::from_static(accept))
     }
 
     /// Says what was left out or changed.

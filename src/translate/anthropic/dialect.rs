@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use http::header::{ACCEPT, AUTHORIZATION};
+use http::header::AUTHORIZATION;
 use http::{HeaderName, HeaderValue, Uri};
 
 use super::capabilities::Capabilities;
@@ -10,7 +10,6 @@ use super::primed::Primed;
 use super::response::AnthropicDecoder;
 use crate::chat::ChatRequest;
 use crate::error::ApiError;
-use crate::media_type;
 use crate::pattern;
 use crate::translate::base_url::{BaseUrl, InvalidConfig, secret_header};
 use crate::translate::dialect::{Dialect, Upstream};
@@ -154,9 +153,8 @@ impl Anthropic {
     /// The request, and what the reader of its answer must know.
     pub(super) fn encode_request(&self, chat: &ChatRequest) -> Result<(Upstream, Primed), ApiError> {
         let encoded = self.write(chat, &self.capabilities(chat.model()))?;
-        let accept = if chat.stream() { media_type::EVENTS } else { media_type::JSON };
         let mut upstream = Upstream::new(self.uri.clone(), encoded.body)
-            .header(ACCEPT, HeaderValue::from_static(accept))
+            .accept(chat.stream())
             .header(VERSION, HeaderValue::from_static("2023-06-01"))
             .dropped(encoded.dropped);
         if let Some(beta) = &self.beta {

@@ -28,7 +28,6 @@ struct Reader {
     /// What came before the first event: comments must not count as the start of an answer.
     preamble: Vec<u8>,
     started: bool,
-    done: bool,
     watch: Watch,
 }
 
@@ -37,21 +36,13 @@ struct Reader {
 enum Verdict {
     Show,
     Hide,
-    Done,
 }
 
 impl OpenAiDecoder {
     pub(super) fn new(streaming: bool, show_usage: bool, scrub: Scrub) -> Self {
         Self {
             streaming,
-            reader: Reader {
-                show_usage,
-                scrub,
-                preamble: Vec::new(),
-                started: false,
-                done: false,
-                watch: Watch::default(),
-            },
+            reader: Reader { show_usage, scrub, preamble: Vec::new(), started: false, watch: Watch::default() },
             scanner: Scanner::default(),
         }
     }
@@ -70,6 +61,11 @@ impl Reader {
         }
     }
 
+    /// Whether the answer has begun and ended.
+    fn is_over(&self) -> bool {
+        self.started && self.watch.is_done()
+    }
+
     fn judge(&mut self, block: &Block<'_>, sink: &mut impl Sink) -> Result<Verdict, ApiError> {
         let Some(data) = block.data() else { return Ok(Verdict::Show) };
         let notice = match self.watch.event(&data, |seen| sink.observe(seen)) {
@@ -81,11 +77,10 @@ impl Reader {
         match notice {
             Notice::Error(error) => Err(error::from_event(error, &self.scrub)),
             Notice::Done if !self.started => Err(garbage()),
-            Notice::Done => Ok(Verdict::Done),
             // The SDKs would want JSON in it.
             Notice::Empty => Ok(Verdict::Hide),
             Notice::Usage if !self.show_usage => Ok(Verdict::Hide),
-            Notice::Usage | Notice::Chunk => {
+            Notice::Done | Notice::Usage | Notice::Chunk => {
                 self.started = true;
                 Ok(Verdict::Show)
             }
@@ -129,7 +124,7 @@ impl Decode for OpenAiDecoder {
         let Self { scanner, reader, .. } = self;
         let mut run = Run { bytes: &bytes, from: 0, to: 0 };
         let fed = scanner.feed(&bytes, |block| {
-            if reader.done {
+            if reader.is_over() {
                 return Ok(());
             }
             let verdict = reader.judge(&block, sink)?;
@@ -142,11 +137,10 @@ impl Decode for OpenAiDecoder {
                 reader.release(sink);
                 run.show(&block, sink);
             }
-            reader.done = verdict == Verdict::Done;
             Ok(())
         });
         run.flush(sink);
-        if reader.done {
+        if reader.is_over() {
             sink.end();
         }
         fed
@@ -155,7 +149,8 @@ impl Decode for OpenAiDecoder {
     fn end(&mut self, sink: &mut impl Sink) -> Result<(), ApiError> {
         let Self { scanner, reader, .. } = self;
         let last = scanner.finish(|block| {
-            if reader.judge(&block, sink)? == Verdict::Show && block.data().is_some() {
+            let verdict = reader.judge(&block, sink)?;
+            if verdict == Verdict::Show && !reader.is_over() && block.data().is_some() {
                 sink.forward([block.raw.trim_ascii_end(), b"\n\n"].concat().into());
             }
             Ok::<(), ApiError>(())
@@ -203,10 +198,4 @@ impl fmt::Debug for OpenAiDecoder {
 
 fn garbage() -> ApiError {
     ApiError::upstream_error("The upstream provider's answer is not a chat completion.")
-}
-
-impl From<EventTooLong> for ApiError {
-    fn from(_: EventTooLong) -> Self {
-        Self::upstream_too_large()
-    }
 }

@@ -1,13 +1,12 @@
 //! The upstream that speaks OpenAI's protocol, and the little that changes in a request to it.
 
-use http::header::{ACCEPT, AUTHORIZATION};
+use http::header::AUTHORIZATION;
 use http::{HeaderValue, Uri};
 
 use super::decoder::OpenAiDecoder;
 use crate::chat::ChatRequest;
 use crate::error::ApiError;
 use crate::json::Raw;
-use crate::media_type;
 use crate::translate::base_url::{BaseUrl, InvalidConfig, secret_header};
 use crate::translate::dialect::{Dialect, Upstream};
 use crate::translate::scrub::Scrub;
@@ -59,8 +58,7 @@ impl Dialect for OpenAi {
             Some(options) => patch.set("stream_options", options),
             None => patch,
         };
-        let accept = if chat.stream() { media_type::EVENTS } else { media_type::JSON };
-        let upstream = Upstream::new(self.uri.clone(), patch.finish()).header(ACCEPT, HeaderValue::from_static(accept));
+        let upstream = Upstream::new(self.uri.clone(), patch.finish()).accept(chat.stream());
         let upstream = match &self.authorization {
             Some(authorization) => upstream.header(AUTHORIZATION, authorization.clone()),
             None => upstream,
