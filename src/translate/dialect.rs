@@ -120,6 +120,11 @@ impl Dropped {
 /// The bytes of a stream may be cut anywhere; the verbs must be the same for every cut. An error ends the answer: before
 /// anything was written it becomes the response, later it is the last event of the stream.
 pub trait Decode: Send + 'static {
+    /// The headers of the answer, before anything else of it, for what stands nowhere else. By default they say nothing.
+    fn head(&mut self, headers: &HeaderMap) {
+        let _unread = headers;
+    }
+
     /// The next bytes of a streamed answer. Calls [`Sink::end`] when the provider has said that the answer is over.
     ///
     /// # Errors

@@ -25,6 +25,8 @@ const MAX_ERROR: usize = 64 << 10;
 /// The provider's headers that are for the client.
 const RETRY_HEADERS: [HeaderName; 3] =
     [RETRY_AFTER, HeaderName::from_static("retry-after-ms"), HeaderName::from_static("x-should-retry")];
+/// Where the providers put the id of a request: OpenAI and most others, Anthropic, Amazon, Azure.
+const REQUEST_IDS: [&str; 4] = ["x-request-id", "request-id", "x-amzn-requestid", "apim-request-id"];
 const DROPPED_PARAMS: HeaderName = HeaderName::from_static("x-dropped-params");
 const UPSTREAM_REQUEST_ID: HeaderName = HeaderName::from_static("x-upstream-request-id");
 
@@ -126,7 +128,9 @@ where
     B::Error: Into<BoxError>,
 {
     fn new(answer: Answer<D>, head: Parts, body: B) -> Self {
-        let Answer { decoder, streaming, show_usage, head: answer_head, max_answer, cell, served, dropped } = answer;
+        let Answer { mut decoder, streaming, show_usage, head: answer_head, max_answer, cell, served, dropped } =
+            answer;
+        decoder.head(&head.headers);
         let body = Box::pin(body);
         let body = if !head.status.is_success() {
             let body = Whole { body, collect: Collect::cut(MAX_ERROR) };
@@ -195,7 +199,7 @@ where
                 response
             }
         };
-        let id = self.headers.get("x-request-id").or_else(|| self.headers.get("request-id"));
+        let id = REQUEST_IDS.iter().find_map(|name| self.headers.get(*name));
         for (name, value) in [(DROPPED_PARAMS, self.dropped.as_ref()), (UPSTREAM_REQUEST_ID, id)] {
             if let Some(value) = value {
                 response.headers_mut().insert(name, value.clone());

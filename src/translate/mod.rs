@@ -62,7 +62,9 @@
 pub mod anthropic;
 mod base_url;
 mod body;
+mod capability;
 mod dialect;
+mod encode;
 mod future;
 mod layer;
 mod linger;

@@ -5,13 +5,13 @@ use std::borrow::Cow;
 use http::header::AUTHORIZATION;
 use http::{HeaderName, HeaderValue, Uri};
 
-use super::capabilities::Capabilities;
 use super::primed::Primed;
 use super::response::AnthropicDecoder;
 use crate::chat::ChatRequest;
 use crate::error::ApiError;
 use crate::pattern;
 use crate::translate::base_url::{BaseUrl, InvalidConfig, secret_header};
+use crate::translate::capability::claude::Capabilities;
 use crate::translate::dialect::{Dialect, Upstream};
 use crate::translate::scrub::Scrub;
 

@@ -8,7 +8,6 @@
 //!
 //! What a model takes is data, by its name: see [`Capabilities`].
 
-mod capabilities;
 mod dialect;
 mod primed;
 mod request;
@@ -17,9 +16,6 @@ mod response;
 #[cfg(test)]
 mod tests;
 
-pub use capabilities::{Capabilities, Effort, Sampling, Thinking};
+pub use super::capability::claude::{Capabilities, Effort, Sampling, Thinking};
 pub use dialect::{Anthropic, JsonObject};
 pub use response::AnthropicDecoder;
-
-/// The format of Claude's signatures in `reasoning_details`: what is written, and what is taken back.
-const SIGNATURE_FORMAT: &str = "anthropic-claude-v1";

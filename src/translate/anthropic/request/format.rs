@@ -1,7 +1,6 @@
 //! `response_format`.
 
 use super::body::Body;
-use super::check;
 use super::schema::{Grammar, Unsupported};
 use super::thinking::Plan;
 use super::tools::{Tools, write_object_schema};
@@ -9,7 +8,8 @@ use crate::error::ApiError;
 use crate::json::{Kind, Raw, Text};
 use crate::translate::Dropped;
 use crate::translate::anthropic::JsonObject;
-use crate::translate::anthropic::capabilities::Capabilities;
+use crate::translate::capability::claude::Capabilities;
+use crate::translate::encode::check;
 
 /// The instruction that stands for `json_object`. OpenAI itself demands that the prompt asks for JSON.
 const JSON_OBJECT: &str = "Answer with a single JSON object and nothing else.";

@@ -11,7 +11,7 @@ use super::writer::Writer;
 use crate::chat::{ChatRequest, Message, Role};
 use crate::error::ApiError;
 use crate::json::Text;
-use crate::translate::anthropic::capabilities::Capabilities;
+use crate::translate::capability::claude::Capabilities;
 
 /// The messages of a request, each read once.
 pub(super) struct Messages<'a> {

@@ -3,15 +3,10 @@
 //! [`encode`] begins with the table of all fields; the files beside it are a concern each, and [`body`] is what they all
 //! write into.
 
-mod base64;
 mod body;
 mod cache;
-mod calls;
-mod check;
-mod defaults;
 mod encode;
 mod format;
-mod ids;
 mod messages;
 mod options;
 mod parts;

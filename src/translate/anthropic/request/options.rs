@@ -1,13 +1,13 @@
 //! The fields that are one number or one word.
 
 use super::body::Body;
-use super::check;
 use super::thinking::Plan;
 use crate::chat::ChatRequest;
 use crate::error::ApiError;
 use crate::json::{Kind, Raw, Text};
 use crate::translate::Dropped;
-use crate::translate::anthropic::capabilities::{Capabilities, Sampling};
+use crate::translate::capability::claude::{Capabilities, Sampling};
+use crate::translate::encode::check;
 
 /// What is asked for where neither the client, the host nor the model's name says how long an answer may be.
 const DEFAULT_MAX_TOKENS: u64 = 8192;

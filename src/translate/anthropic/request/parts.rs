@@ -2,12 +2,12 @@
 
 use std::borrow::Cow;
 
-use super::base64;
 use super::body::Body;
 use super::cache::Mark;
 use crate::chat::{Message, Part, PartKind};
 use crate::error::ApiError;
 use crate::json::Text;
+use crate::translate::encode::{base64, data_url, has_scheme};
 
 /// A block of content that is not empty.
 pub(super) enum Block<'a> {
@@ -157,21 +157,6 @@ impl<'a> Source<'a> {
         }
         body.put("}");
     }
-}
-
-fn has_scheme(url: &str, scheme: &str) -> bool {
-    url.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme))
-}
-
-/// The media type, without its parameters, and the data of a `data:` URL in base64. Empty data is none.
-fn data_url(url: &str) -> Option<(&str, &str)> {
-    let rest = url.get("data:".len()..).filter(|_| has_scheme(url, "data:"))?;
-    let (head, data) = rest.split_at(memchr::memchr(b',', rest.as_bytes())?);
-    let mut words = head.split(';');
-    let media_type = words.next()?.trim();
-    let is_base64 = words.any(|word| word.trim().eq_ignore_ascii_case("base64"));
-    let data = data.get(1..).filter(|data| is_base64 && !data.is_empty())?;
-    Some((media_type, data))
 }
 
 /// A string from some byte on, without a copy where it is borrowed.

@@ -1,156 +1,29 @@
-//! Thinking that comes back: only what Anthropic signed, and exactly as it was.
-//!
-//! Clients keep it in one of three places: `reasoning_details`, as this library and OpenRouter send it; LiteLLM's
-//! `thinking_blocks`; and agentgateway's `reasoning_signature` beside `reasoning_content`. The first one that holds
-//! anything signed counts, and the others are copies of it. What is not signed, or signed by another provider, is never
-//! sent.
+//! Thinking that comes back, as Anthropic's blocks.
 
 use super::body::Body;
 use super::turns::Turns;
-use crate::json::{Raw, Text};
-use crate::translate::anthropic::SIGNATURE_FORMAT;
+use crate::translate::encode::{Block, Carriers};
 
-/// The fields of an assistant message that may carry thinking.
-#[derive(Clone, Copy, Default)]
-pub(super) struct Carriers<'a> {
-    pub(super) details: Option<Raw<'a>>,
-    pub(super) blocks: Option<Raw<'a>>,
-    pub(super) content: Option<Raw<'a>>,
-    pub(super) signature: Option<Raw<'a>>,
+/// Writes signed thinking into the assistant's turn.
+pub(super) fn write(carriers: &Carriers<'_>, turns: &mut Turns<'_>) {
+    carriers.each(|block| write_block(&block, turns.open_thinking()));
 }
 
-/// A block of thinking. A signed text may have come in pieces.
-enum Block<'p, 'a> {
-    Signed(&'p [Text<'a>], Text<'a>),
-    Redacted(Text<'a>),
-}
-
-impl<'a> Carriers<'a> {
-    /// Writes the blocks into the assistant's turn. Whether there was any.
-    pub(super) fn write(&self, turns: &mut Turns<'_>) -> bool {
-        let mut any = false;
-        let mut write = |block: Block<'_, 'a>| {
-            any = true;
-            block.write(turns.open_thinking());
-        };
-        self.details(&mut write);
-        if !any {
-            self.blocks(&mut |block| {
-                any = true;
-                block.write(turns.open_thinking());
-            });
-        }
-        if !any
-            && let Some(text) = self.content.and_then(Raw::as_text)
-            && let Some(signature) = signed(self.signature)
-        {
-            any = true;
-            Block::Signed(&[text], signature).write(turns.open_thinking());
-        }
-        any
-    }
-
-    /// `reasoning_details`. Clients that only append the deltas of a stream send one block back in many entries, of
-    /// which the last one has the signature.
-    fn details(&self, each: &mut impl FnMut(Block<'_, 'a>)) {
-        let mut texts = Vec::new();
-        let mut index = None;
-        for entry in self.details.into_iter().flat_map(Raw::elements) {
-            let entry = Detail::read(entry);
-            let is_text = entry.kind.is_some_and(|kind| kind.eq_str("reasoning.text"));
-            let is_encrypted = entry.kind.is_some_and(|kind| kind.eq_str("reasoning.encrypted"));
-            // Where a signed text names no format, OpenRouter means this one.
-            let is_ours = entry.format.map_or(is_text, |format| format.eq_str(SIGNATURE_FORMAT));
-            if !is_text || !is_ours || entry.index != index {
-                texts.clear();
+fn write_block(block: &Block<'_, '_>, body: &mut Body) {
+    body.comma();
+    match block {
+        Block::Signed(texts, signature) => {
+            body.put(r#"{"type":"thinking","thinking":""#);
+            for text in *texts {
+                text.write_escaped(&mut body.out);
             }
-            index = entry.index;
-            if is_ours && is_text {
-                texts.extend(entry.text);
-                if let Some(signature) = entry.signature {
-                    each(Block::Signed(&texts, signature));
-                    texts.clear();
-                }
-            } else if is_ours
-                && is_encrypted
-                && let Some(data) = entry.data
-            {
-                each(Block::Redacted(data));
-            }
+            body.put(r#"","signature":"#);
+            body.quoted(*signature);
+        }
+        Block::Redacted(data) => {
+            body.put(r#"{"type":"redacted_thinking","data":"#);
+            body.quoted(*data);
         }
     }
-
-    /// `thinking_blocks`: Anthropic's own blocks.
-    fn blocks(&self, each: &mut impl FnMut(Block<'_, 'a>)) {
-        for block in self.blocks.into_iter().flat_map(Raw::elements) {
-            let field = |name: &str| block.get(name).and_then(Raw::as_text);
-            match field("type").map(Text::to_str).as_deref() {
-                Some("thinking") => {
-                    if let (Some(text), Some(signature)) = (field("thinking"), signed(block.get("signature"))) {
-                        each(Block::Signed(&[text], signature));
-                    }
-                }
-                Some("redacted_thinking") => {
-                    if let Some(data) = signed(block.get("data")) {
-                        each(Block::Redacted(data));
-                    }
-                }
-                _ => {}
-            }
-        }
-    }
-}
-
-/// An entry of `reasoning_details`.
-#[derive(Default)]
-struct Detail<'a> {
-    kind: Option<Text<'a>>,
-    text: Option<Text<'a>>,
-    signature: Option<Text<'a>>,
-    data: Option<Text<'a>>,
-    format: Option<Text<'a>>,
-    index: Option<&'a str>,
-}
-
-impl<'a> Detail<'a> {
-    fn read(entry: Raw<'a>) -> Self {
-        let mut detail = Self::default();
-        for (name, value) in entry.fields() {
-            match &*name.to_str() {
-                "type" => detail.kind = value.as_text(),
-                "text" => detail.text = value.as_text(),
-                "signature" => detail.signature = signed(Some(value)),
-                "data" => detail.data = signed(Some(value)),
-                "format" => detail.format = value.as_text(),
-                "index" => detail.index = Some(value.text()),
-                _ => {}
-            }
-        }
-        detail
-    }
-}
-
-fn signed(value: Option<Raw<'_>>) -> Option<Text<'_>> {
-    value.and_then(Raw::as_text).filter(|text| !text.is_empty())
-}
-
-impl Block<'_, '_> {
-    fn write(&self, body: &mut Body) {
-        body.comma();
-        match self {
-            Self::Signed(texts, signature) => {
-                body.put(r#"{"type":"thinking","thinking":""#);
-                for text in *texts {
-                    text.write_escaped(&mut body.out);
-                }
-                body.put(r#"","signature":"#);
-                body.quoted(*signature);
-            }
-            Self::Redacted(data) => {
-                body.put(r#"{"type":"redacted_thinking","data":"#);
-                body.quoted(*data);
-            }
-        }
-        body.put("}");
-    }
+    body.put("}");
 }

@@ -1,11 +1,11 @@
 //! `reasoning_effort` into `thinking` and `output_config.effort`.
 
 use super::body::Body;
-use super::check;
 use crate::error::ApiError;
 use crate::json::{Raw, write_u64};
 use crate::translate::Dropped;
-use crate::translate::anthropic::capabilities::{Capabilities, Effort, Thinking};
+use crate::translate::capability::claude::{Capabilities, Effort, Thinking};
+use crate::translate::encode::check;
 
 /// The smallest budget that Anthropic takes.
 const MIN_BUDGET: u64 = 1024;

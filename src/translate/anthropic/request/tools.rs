@@ -5,14 +5,14 @@ use std::collections::HashSet;
 
 use super::body::Body;
 use super::cache::Mark;
-use super::check;
 use super::schema::Grammar;
 use super::thinking::Plan;
 use crate::chat::{ChatRequest, Tool, ToolChoice};
 use crate::error::ApiError;
 use crate::json::{Raw, Text};
 use crate::translate::Dropped;
-use crate::translate::anthropic::capabilities::Capabilities;
+use crate::translate::capability::claude::Capabilities;
+use crate::translate::encode::check;
 
 /// The longest name that Anthropic takes; OpenAI's limit is 64.
 const MAX_NAME: usize = 128;

@@ -2,18 +2,21 @@
 
 use super::body::Body;
 use super::cache::Mark;
-use super::calls::Calls;
 use super::messages::is_instruction;
 use super::parts::{Allowed, Block, blocks};
-use super::replay::Carriers;
+use super::replay;
 use super::turns::{Speaker, Turns};
 use crate::chat::{Message, Role, ToolCall};
 use crate::error::ApiError;
 use crate::json::{Raw, Text};
-use crate::translate::anthropic::capabilities::Capabilities;
+use crate::translate::capability::claude::Capabilities;
+use crate::translate::encode::{Calls, Carriers, Punctuation};
 
 /// Inside how many arrays and objects the arguments of a call stand: the body, `messages`, a turn, its `content`, a block.
 const ARGUMENTS_AT: u32 = 5;
+
+/// The ids of tool calls match `^[a-zA-Z0-9_-]+$`.
+const IDS: Punctuation = Punctuation(b"_-");
 
 /// Writes messages as turns.
 pub(super) struct Writer<'b, 'a> {
@@ -27,7 +30,7 @@ pub(super) struct Writer<'b, 'a> {
 
 impl<'b, 'a> Writer<'b, 'a> {
     pub(super) fn new(body: &'b mut Body, capabilities: &'b Capabilities) -> Self {
-        Self { turns: Turns::new(body), calls: Calls::default(), texts: Vec::new(), blank: None, capabilities }
+        Self { turns: Turns::new(body), calls: Calls::new(IDS), texts: Vec::new(), blank: None, capabilities }
     }
 
     /// Whether tools have answered the last turn of the assistant.
@@ -69,10 +72,7 @@ impl<'b, 'a> Writer<'b, 'a> {
         let mut refusal = None;
         for (name, value) in message.raw().fields().filter(|(_, value)| !value.is_null()) {
             match &*name.to_str() {
-                "reasoning_details" => carriers.details = Some(value),
-                "thinking_blocks" => carriers.blocks = Some(value),
-                "reasoning_content" => carriers.content = Some(value),
-                "reasoning_signature" => carriers.signature = Some(value),
+                name if carriers.note(name, value) => {}
                 "refusal" => refusal = value.as_text().filter(|text| !text.is_empty()),
                 "audio" => return Err(ApiError::unsupported_parameter(message.path("audio"))),
                 "function_call" => {
@@ -82,7 +82,7 @@ impl<'b, 'a> Writer<'b, 'a> {
                 _ => {}
             }
         }
-        carriers.write(&mut self.turns);
+        replay::write(&carriers, &mut self.turns);
         let mut calls = message.tool_calls().peekable();
         let mark = message.cache_breakpoint().and_then(Mark::read);
         self.texts.clear();

@@ -12,8 +12,8 @@ use super::usage::Tally;
 use crate::chat::{Reasoning, ReasoningPiece, Sink, ToolKind};
 use crate::error::ApiError;
 use crate::json::{Kind, Raw, Text, write_compact};
-use crate::translate::anthropic::SIGNATURE_FORMAT;
 use crate::translate::anthropic::primed::Primed;
+use crate::translate::encode::CLAUDE_FORMAT;
 
 /// How many blocks may be open at the same time.
 const MAX_OPEN: usize = 1_024;
@@ -115,7 +115,7 @@ impl Answer {
             }
             "redacted_thinking" => {
                 let piece = ReasoningPiece::Encrypted(string(fields.data)?);
-                sink.reasoning(Reasoning { index: self.next_reasoning(), format: SIGNATURE_FORMAT, piece });
+                sink.reasoning(Reasoning { index: self.next_reasoning(), format: CLAUDE_FORMAT, piece });
                 self.open(index, BlockKind::Ignored)
             }
             "tool_use" => {
@@ -211,7 +211,7 @@ impl Answer {
         {
             sink.reasoning(Reasoning {
                 index: *index,
-                format: SIGNATURE_FORMAT,
+                format: CLAUDE_FORMAT,
                 piece: ReasoningPiece::Signature(signature),
             });
         }

@@ -6,7 +6,7 @@ use super::held::Held;
 use crate::chat::{Reasoning, ReasoningPiece, Sink};
 use crate::error::ApiError;
 use crate::json::Text;
-use crate::translate::anthropic::SIGNATURE_FORMAT;
+use crate::translate::encode::CLAUDE_FORMAT;
 
 #[derive(Debug)]
 pub(super) struct Block {
@@ -84,7 +84,7 @@ impl BlockKind {
             Self::Thinking(index) => {
                 out.sink.reasoning(Reasoning {
                     index: *index,
-                    format: SIGNATURE_FORMAT,
+                    format: CLAUDE_FORMAT,
                     piece: ReasoningPiece::Text(text),
                 });
             }

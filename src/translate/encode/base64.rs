@@ -1,7 +1,7 @@
 //! Base64, where a text is wanted and not its encoding.
 
 /// The bytes, if the text is base64 in the standard alphabet. White space between the characters is let pass.
-pub(super) fn decode(text: &str) -> Option<Vec<u8>> {
+pub(crate) fn decode(text: &str) -> Option<Vec<u8>> {
     let mut out = Vec::with_capacity(text.len() / 4 * 3);
     let (mut bits, mut count, mut padded) = (0_u32, 0_u32, false);
     for byte in text.bytes().filter(|byte| !byte.is_ascii_whitespace()) {

@@ -6,37 +6,37 @@ use crate::error::ApiError;
 use crate::json::{Kind, Raw};
 
 /// No value says what its absence does.
-pub(super) fn never(_: Raw<'_>, _: &'static str) -> Result<bool, ApiError> {
+pub(crate) fn never(_: Raw<'_>, _: &'static str) -> Result<bool, ApiError> {
     Ok(false)
 }
 
 /// `false`.
-pub(super) fn is_false(value: Raw<'_>, _: &'static str) -> Result<bool, ApiError> {
+pub(crate) fn is_false(value: Raw<'_>, _: &'static str) -> Result<bool, ApiError> {
     Ok(value.as_bool() == Some(false))
 }
 
 /// `{}` or `[]`.
-pub(super) fn empty(value: Raw<'_>, _: &'static str) -> Result<bool, ApiError> {
+pub(crate) fn empty(value: Raw<'_>, _: &'static str) -> Result<bool, ApiError> {
     Ok(value.fields().next().is_none() && value.elements().next().is_none())
 }
 
 /// 0, of -2 to 2.
-pub(super) fn penalty(value: Raw<'_>, name: &'static str) -> Result<bool, ApiError> {
+pub(crate) fn penalty(value: Raw<'_>, name: &'static str) -> Result<bool, ApiError> {
     check::number(value, name, -2.0..=2.0).map(|number| number == 0.0)
 }
 
 /// 1, of 1 to 128.
-pub(super) fn one(value: Raw<'_>, name: &'static str) -> Result<bool, ApiError> {
+pub(crate) fn one(value: Raw<'_>, name: &'static str) -> Result<bool, ApiError> {
     check::whole(value, name, 1..=128).map(|number| number == 1)
 }
 
 /// 0, of 0 to 20.
-pub(super) fn zero(value: Raw<'_>, name: &'static str) -> Result<bool, ApiError> {
+pub(crate) fn zero(value: Raw<'_>, name: &'static str) -> Result<bool, ApiError> {
     check::whole(value, name, 0..=20).map(|number| number == 0)
 }
 
 /// No value; but it must be a whole number.
-pub(super) fn seed(value: Raw<'_>, name: &'static str) -> Result<bool, ApiError> {
+pub(crate) fn seed(value: Raw<'_>, name: &'static str) -> Result<bool, ApiError> {
     match value.as_f64() {
         Some(number) if number.fract() == 0.0 => Ok(false),
         _ => Err(ApiError::invalid_value(name, "use a whole number.")),
@@ -44,17 +44,17 @@ pub(super) fn seed(value: Raw<'_>, name: &'static str) -> Result<bool, ApiError>
 }
 
 /// `medium`.
-pub(super) fn medium(value: Raw<'_>, name: &'static str) -> Result<bool, ApiError> {
+pub(crate) fn medium(value: Raw<'_>, name: &'static str) -> Result<bool, ApiError> {
     check::word(value, name, &["low", "medium", "high"]).map(|word| word == "medium")
 }
 
 /// `auto` or `none`, without functions to choose from.
-pub(super) fn says_nothing(value: Raw<'_>, _: &'static str) -> Result<bool, ApiError> {
+pub(crate) fn says_nothing(value: Raw<'_>, _: &'static str) -> Result<bool, ApiError> {
     Ok(value.as_text().is_some_and(|word| word.eq_str("auto") || word.eq_str("none")))
 }
 
 /// `["text"]`.
-pub(super) fn text_only(value: Raw<'_>, name: &'static str) -> Result<bool, ApiError> {
+pub(crate) fn text_only(value: Raw<'_>, name: &'static str) -> Result<bool, ApiError> {
     let mut text_only = true;
     for modality in value.elements() {
         let word = modality.as_str().ok_or_else(|| check::wrong_type(modality, name, "an array of strings"))?;

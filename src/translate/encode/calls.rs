@@ -3,13 +3,12 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use super::ids::Ids;
+use super::ids::{Ids, Punctuation};
 use crate::chat::{Message, ToolCall};
 use crate::error::ApiError;
 
 /// The calls of one assistant turn, in their order.
-#[derive(Default)]
-pub(super) struct Calls<'a> {
+pub(crate) struct Calls<'a> {
     calls: Vec<Call<'a>>,
     places: HashMap<Cow<'a, str>, usize>,
     ids: Ids<'a>,
@@ -22,14 +21,18 @@ struct Call<'a> {
 }
 
 impl<'a> Calls<'a> {
+    pub(crate) fn new(punctuation: Punctuation) -> Self {
+        Self { calls: Vec::new(), places: HashMap::new(), ids: Ids::new(punctuation) }
+    }
+
     /// A new assistant turn begins.
-    pub(super) fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.calls.clear();
         self.places.clear();
     }
 
-    /// Notes a call, and gives it the id that Anthropic sees.
-    pub(super) fn add(&mut self, call: ToolCall<'a>) -> Result<&str, ApiError> {
+    /// Notes a call, and gives it the id that the provider sees.
+    pub(crate) fn add(&mut self, call: ToolCall<'a>) -> Result<&str, ApiError> {
         let id = call.id.to_str();
         if self.places.insert(id.clone(), self.calls.len()).is_some() {
             return Err(ApiError::invalid_value(call.path("id"), "another call of the same message has this id."));
@@ -40,7 +43,7 @@ impl<'a> Calls<'a> {
     }
 
     /// Notes a result.
-    pub(super) fn answer(&mut self, message: Message<'a>) -> Result<(), ApiError> {
+    pub(crate) fn answer(&mut self, message: Message<'a>) -> Result<(), ApiError> {
         let path = || message.path("tool_call_id");
         let id = message.given_text("tool_call_id")?.ok_or_else(|| ApiError::missing_parameter(path()))?;
         let place = self.places.get(&id.to_str()).and_then(|&place| self.calls.get_mut(place));
@@ -60,7 +63,7 @@ impl<'a> Calls<'a> {
     ///
     /// # Errors
     /// Where a call has no result.
-    pub(super) fn results(&self) -> impl Iterator<Item = Result<(&str, Message<'a>), ApiError>> {
+    pub(crate) fn results(&self) -> impl Iterator<Item = Result<(&str, Message<'a>), ApiError>> {
         self.calls.iter().map(|call| match call.result {
             Some(message) => Ok((&*call.id, message)),
             None => Err(ApiError::invalid_value(

@@ -3,7 +3,7 @@
 use std::ops::RangeFrom;
 
 /// What a model takes. The host overrides it with
-/// [`Anthropic::model_capabilities`](super::Anthropic::model_capabilities).
+/// [`Anthropic::model_capabilities`](crate::translate::Anthropic::model_capabilities).
 ///
 /// ```
 /// use tower_completions::translate::anthropic::{Capabilities, Thinking};
@@ -14,14 +14,14 @@ use std::ops::RangeFrom;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Capabilities {
-    pub(super) sampling: Sampling,
-    pub(super) thinking: Thinking,
-    pub(super) effort: Effort,
-    pub(super) prefill: bool,
-    pub(super) forced_tools: bool,
-    pub(super) system_turns: bool,
-    pub(super) schemas: bool,
-    pub(super) max_output: Option<u64>,
+    pub(in crate::translate) sampling: Sampling,
+    pub(in crate::translate) thinking: Thinking,
+    pub(in crate::translate) effort: Effort,
+    pub(in crate::translate) prefill: bool,
+    pub(in crate::translate) forced_tools: bool,
+    pub(in crate::translate) system_turns: bool,
+    pub(in crate::translate) schemas: bool,
+    pub(in crate::translate) max_output: Option<u64>,
 }
 
 /// Which of `temperature`, `top_p` and `top_k` a model takes.

@@ -7,7 +7,7 @@ use crate::error::ApiError;
 use crate::json::{Kind, Raw};
 
 /// A number in a range.
-pub(super) fn number(value: Raw<'_>, name: &'static str, range: RangeInclusive<f64>) -> Result<f64, ApiError> {
+pub(crate) fn number(value: Raw<'_>, name: &'static str, range: RangeInclusive<f64>) -> Result<f64, ApiError> {
     let number = value.as_f64().ok_or_else(|| wrong_type(value, name, "a number"))?;
     if range.contains(&number) {
         return Ok(number);
@@ -16,7 +16,7 @@ pub(super) fn number(value: Raw<'_>, name: &'static str, range: RangeInclusive<f
 }
 
 /// A whole number in a range.
-pub(super) fn whole(value: Raw<'_>, name: &'static str, range: RangeInclusive<u64>) -> Result<u64, ApiError> {
+pub(crate) fn whole(value: Raw<'_>, name: &'static str, range: RangeInclusive<u64>) -> Result<u64, ApiError> {
     if value.kind() != Kind::Number {
         return Err(wrong_type(value, name, "a whole number"));
     }
@@ -32,14 +32,14 @@ pub(super) fn whole(value: Raw<'_>, name: &'static str, range: RangeInclusive<u6
 }
 
 /// One of some words.
-pub(super) fn word(value: Raw<'_>, name: &'static str, words: &[&'static str]) -> Result<&'static str, ApiError> {
+pub(crate) fn word(value: Raw<'_>, name: &'static str, words: &[&'static str]) -> Result<&'static str, ApiError> {
     let word = value.as_str().ok_or_else(|| wrong_type(value, name, "a string"))?;
     let known = words.iter().copied().find(|known| *known == word);
     known.ok_or_else(|| ApiError::invalid_value(name, format!("use one of '{}'.", words.join("', '"))))
 }
 
 /// A string under a name of the model's own: `[A-Za-z0-9_-]`, up to some length.
-pub(super) fn identifier(text: &str, max_len: usize, path: impl FnOnce() -> String) -> Result<(), ApiError> {
+pub(crate) fn identifier(text: &str, max_len: usize, path: impl FnOnce() -> String) -> Result<(), ApiError> {
     let legal = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'));
     if legal && (1..=max_len).contains(&text.len()) {
         return Ok(());
@@ -48,6 +48,6 @@ pub(super) fn identifier(text: &str, max_len: usize, path: impl FnOnce() -> Stri
     Err(ApiError::invalid_value(path(), reason))
 }
 
-pub(super) fn wrong_type(value: Raw<'_>, path: impl Display, expected: &str) -> ApiError {
+pub(crate) fn wrong_type(value: Raw<'_>, path: impl Display, expected: &str) -> ApiError {
     ApiError::invalid_type(path.to_string(), expected, value.kind())
 }

@@ -1,4 +1,4 @@
-//! The ids of tool calls, in characters that Anthropic takes.
+//! The ids of tool calls, in characters that the provider takes.
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
@@ -10,24 +10,38 @@ const MAX_LEN: usize = 64;
 const MAX_STEM: usize = MAX_LEN - "_4294967295".len();
 
 /// What other gateways append to an id to carry Google's signatures through clients.
-const FOREIGN_SUFFIX: &str = "__thought__";
+pub(crate) const SIGNATURE_SUFFIX: &str = "__thought__";
 
-/// Gives every tool call of a conversation an id of its own that matches `^[a-zA-Z0-9_-]+$`.
+/// The punctuation that may stand in an id beside ASCII letters and digits.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Punctuation(pub(crate) &'static [u8]);
+
+impl Punctuation {
+    fn allows(self, byte: u8) -> bool {
+        byte.is_ascii_alphanumeric() || self.0.contains(&byte)
+    }
+}
+
+/// Gives every tool call of a conversation an id of its own, of letters, digits and some punctuation.
 ///
 /// An id that is fine stays as it is. Clients may use one id again in a later turn, and two may become the same one
 /// when their characters are replaced; the second is then numbered. What an id becomes depends on nothing but the calls
 /// before it, so that the next turn of a conversation begins with the same bytes.
-#[derive(Default)]
-pub(super) struct Ids<'a> {
+pub(crate) struct Ids<'a> {
+    punctuation: Punctuation,
     taken: HashSet<Cow<'a, str>>,
     /// The last number that was given to a stem. It never falls, so that no number is tried twice.
     numbers: HashMap<String, u32>,
 }
 
 impl<'a> Ids<'a> {
+    pub(crate) fn new(punctuation: Punctuation) -> Self {
+        Self { punctuation, taken: HashSet::new(), numbers: HashMap::new() }
+    }
+
     /// The id for the next call.
-    pub(super) fn next(&mut self, id: Cow<'a, str>) -> Cow<'a, str> {
-        let id = legal(id);
+    pub(crate) fn next(&mut self, id: Cow<'a, str>) -> Cow<'a, str> {
+        let id = legal(id, self.punctuation);
         if self.taken.insert(id.clone()) {
             return id;
         }
@@ -46,13 +60,13 @@ impl<'a> Ids<'a> {
     }
 }
 
-fn legal(id: Cow<'_, str>) -> Cow<'_, str> {
-    let is_legal = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
-    let is_fine = id.len() <= MAX_LEN && !id.is_empty() && id.bytes().all(is_legal) && !id.contains(FOREIGN_SUFFIX);
+fn legal(id: Cow<'_, str>, punctuation: Punctuation) -> Cow<'_, str> {
+    let is_legal = |byte: u8| punctuation.allows(byte);
+    let is_fine = id.len() <= MAX_LEN && !id.is_empty() && id.bytes().all(is_legal) && !id.contains(SIGNATURE_SUFFIX);
     if is_fine {
         return id;
     }
-    let own = id.split(FOREIGN_SUFFIX).next().unwrap_or_default();
+    let own = id.split(SIGNATURE_SUFFIX).next().unwrap_or_default();
     if own.is_empty() {
         return Cow::Borrowed("call");
     }
@@ -65,7 +79,7 @@ mod tests {
     use super::*;
 
     fn all(ids: &[&'static str]) -> Vec<String> {
-        let mut given = Ids::default();
+        let mut given = Ids::new(Punctuation(b"_-"));
         ids.iter().map(|id| given.next(Cow::Borrowed(id)).into_owned()).collect()
     }
 
@@ -89,7 +103,7 @@ mod tests {
     #[test]
     fn long_ids_are_cut_and_stay_apart() {
         let (one, two) = ("x".repeat(100) + "1", "x".repeat(100) + "2");
-        let mut ids = Ids::default();
+        let mut ids = Ids::new(Punctuation(b"_-"));
         let (one, two) = (ids.next(one.into()), ids.next(two.into()));
         assert!(one.len() == 64 && two.len() <= 64 && one != two);
     }
