@@ -78,13 +78,16 @@ pub mod body;
 pub mod chat;
 #[cfg(feature = "client")]
 pub mod client;
+pub mod clock;
 mod collect;
 pub mod error;
 pub mod json;
+pub mod limit;
 mod media_type;
 #[cfg(feature = "mock")]
 pub mod mock;
 mod pattern;
+pub mod price;
 pub mod route;
 pub mod secret;
 pub mod translate;

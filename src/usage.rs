@@ -157,6 +157,17 @@ pub enum UsageSource {
     Reported,
     /// The provider reported it, and then the answer broke off: at least this much was used.
     Partial,
+    /// Nobody reported it: it was counted from what was sent and delivered, one token for every four bytes.
+    Estimated,
+}
+
+/// What this many bytes of text count for where no provider counts them: one token for every four, rounded up.
+///
+/// ```
+/// assert_eq!(tower_completions::usage::estimated_tokens(9), 3);
+/// ```
+pub fn estimated_tokens(bytes: u64) -> u64 {
+    bytes.div_ceil(4)
 }
 
 /// What has been seen of an answer so far.
@@ -183,7 +194,25 @@ impl Observed {
         self.failure = Some(error.code().unwrap_or(error.kind()).to_owned());
     }
 
-    /// How much the usage can be trusted.
+    /// What the answer cost, as far as anybody knows: the provider's figure where it came through; where it did not, or
+    /// where the answer broke off after it, at least what was delivered. `prompt_tokens` is what the prompt is worth
+    /// where the provider has said nothing of it.
+    ///
+    /// An answer that failed before anything of it was delivered cost nothing that anybody knows of.
+    pub fn settled(&self, prompt_tokens: u64) -> (Usage, UsageSource) {
+        let delivered = estimated_tokens(self.text_bytes);
+        match self.usage {
+            Some(usage) if self.complete => (usage, UsageSource::Reported),
+            Some(usage) => {
+                let missing = delivered.saturating_sub(usage.completion_tokens());
+                (Usage { output: usage.output.saturating_add(missing), ..usage }, UsageSource::Partial)
+            }
+            None if self.failure.is_some() && delivered == 0 => (Usage::default(), UsageSource::None),
+            None => (Usage { input: prompt_tokens, output: delivered, ..Usage::default() }, UsageSource::Estimated),
+        }
+    }
+
+    /// How much the reported usage can be trusted.
     pub fn source(&self) -> UsageSource {
         match (&self.usage, self.complete) {
             (None, _) => UsageSource::None,
@@ -315,6 +344,25 @@ mod tests {
         let mut out = Vec::new();
         usage.write_openai(&mut out);
         assert_eq!(read(std::str::from_utf8(&out).unwrap()), usage);
+    }
+
+    #[test]
+    fn what_nobody_reported_is_estimated_from_what_was_delivered() {
+        let usage = |input, output| Usage { input, output, ..Usage::default() };
+        let reported = Some(usage(7, 2));
+        let broken = Some("upstream_error".to_owned());
+        for (usage, text_bytes, complete, failure, expected) in [
+            (reported, 400, true, None, (usage(7, 2), UsageSource::Reported)),
+            (reported, 400, false, None, (usage(7, 100), UsageSource::Partial)),
+            (reported, 4, false, broken.clone(), (usage(7, 2), UsageSource::Partial)),
+            (None, 5, true, None, (usage(50, 2), UsageSource::Estimated)),
+            (None, 0, false, None, (usage(50, 0), UsageSource::Estimated)),
+            (None, 5, false, broken.clone(), (usage(50, 2), UsageSource::Estimated)),
+            (None, 0, false, broken.clone(), (usage(0, 0), UsageSource::None)),
+        ] {
+            let observed = Observed { usage, text_bytes, complete, failure, ..Observed::default() };
+            assert_eq!(observed.settled(50), expected, "{observed:?}");
+        }
     }
 
     #[test]

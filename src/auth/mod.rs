@@ -79,7 +79,7 @@ pub use future::ResponseFuture;
 #[cfg(feature = "memory-keys")]
 pub use key::{Key, KeyError, KeyErrorKind};
 pub use layer::AuthLayer;
-pub use limits::Limits;
+pub use limits::{Budget, BudgetWindow, Limits, Rate};
 #[cfg(feature = "memory-keys")]
 pub use memory::MemoryKeys;
 pub use presented::PresentedKey;
