@@ -18,6 +18,13 @@ CLAUDE_STRUCTURED = "claude-sonnet-4-5"  # the first that has structured output 
 CLAUDE_THINKING = "claude-sonnet-4-6"  # the first that thinks adaptively
 BOTH = [GPT, CLAUDE]
 
+# One model for each protocol, and for each that a protocol treats in a way of its own.
+MODELS = {
+    "openai": GPT,
+    "anthropic": CLAUDE,
+    "anthropic-4.6": CLAUDE_THINKING,
+}
+
 
 @dataclass
 class Answer:

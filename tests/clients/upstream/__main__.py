@@ -1,4 +1,4 @@
-"""A scripted provider on 127.0.0.1 that speaks OpenAI's and Anthropic's wire protocols, for the client suites.
+"""A scripted provider on 127.0.0.1 that speaks every provider's wire protocol, for the client suites.
 
 It shares no code with the crate's own mock, and it is as strict as the providers are: a request that they would refuse
 gets a 400 in their shape, is listed under `rejected` in `GET /__state`, and so fails the test that caused it.
@@ -19,10 +19,15 @@ Control: `GET /__state` (what is open, done, aborted), `GET /__log?after=N` (the
 """
 
 import asyncio
+import base64
 import itertools
 import json
+import re
 from dataclasses import dataclass
 
+import azure
+import bedrock
+import gemini
 from refuse import Refused, check_anthropic, check_openai
 from script import anthropic_ask, openai_ask, reply_to
 from words import Anthropic, OpenAi
@@ -32,30 +37,66 @@ TICK = 0.02  # seconds between two deltas of an endless stream
 
 
 @dataclass
+class Request:
+    path: str
+    query: str
+    headers: dict
+    body: bytes
+    document: dict  # the body, once it is known to be JSON
+
+
+@dataclass
 class Protocol:
     name: str
+    paths: re.Pattern
     check: callable
     ask: callable
     words: type
     headers: dict  # what a real provider adds and a gateway must not pass on
+    error: callable
 
-    def error(self, refused):
-        detail = {"message": str(refused), "type": refused.kind}
-        if self.name == "openai":
-            return {"error": {**detail, "param": refused.param, "code": None}}
-        return {"type": "error", "error": detail, "request_id": "req_upstream"}
+    def headers_of(self, refused):
+        if self.name != "bedrock":
+            return self.headers
+        kind = refused.kind if refused.kind.endswith("Exception") else "ValidationException"
+        return {**self.headers, "x-amzn-errortype": f"{kind}:http://internal.amazon.com/coral/"}
 
 
-PROTOCOLS = {
-    "/v1/chat/completions": Protocol(
-        "openai", check_openai, openai_ask, OpenAi,
+def openai_error(refused):
+    return {"error": {"message": str(refused), "type": refused.kind, "param": refused.param, "code": None}}
+
+
+def anthropic_error(refused):
+    detail = {"message": str(refused), "type": refused.kind}
+    return {"type": "error", "error": detail, "request_id": "req_upstream"}
+
+
+PROTOCOLS = [
+    Protocol(
+        "openai", re.compile("/v1/chat/completions"),
+        check_openai, lambda request: openai_ask(request.document), OpenAi,
         {"openai-organization": "org-of-the-host", "set-cookie": "__cf_bm=1", "x-request-id": "req_upstream"},
+        openai_error,
     ),
-    "/v1/messages": Protocol(
-        "anthropic", check_anthropic, anthropic_ask, Anthropic,
+    Protocol(
+        "anthropic", re.compile("/v1/messages"),
+        check_anthropic, lambda request: anthropic_ask(request.document), Anthropic,
         {"anthropic-organization-id": "org-of-the-host", "set-cookie": "__cf_bm=1", "request-id": "req_upstream"},
+        anthropic_error,
     ),
-}  # fmt: skip
+    Protocol(
+        "gemini", gemini.PATH, gemini.check, gemini.ask, gemini.Gemini,
+        {"x-gemini-service-tier": "standard", "set-cookie": "__cf_bm=1", "server": "scaffolding"}, gemini.error,
+    ),
+    Protocol(
+        "bedrock", bedrock.PATH, bedrock.check, bedrock.ask, bedrock.Bedrock,
+        {"x-amzn-requestid": "amzn-upstream", "set-cookie": "__cf_bm=1"}, bedrock.error,
+    ),
+    Protocol(
+        "azure", re.compile(f"{azure.CLASSIC.pattern}|{azure.V1.pattern}"), azure.check, azure.ask, azure.Azure,
+        {"apim-request-id": "apim-upstream", "x-ms-region": "West Europe", "set-cookie": "__cf_bm=1"}, openai_error,
+    ),
+]  # fmt: skip
 
 
 class Gone(Exception):
@@ -85,7 +126,7 @@ class Upstream:
         state = {"number": number, "text": "", "state": "open"}
         self.exchanges.append(state)
         try:
-            await self.answer(exchange, state, method, path, headers, body)
+            await self.answer(exchange, state, method, Request(path, query, headers, body, {}))
             state["state"] = "done"
         except (ConnectionError, Gone):
             state["state"] = "aborted"
@@ -105,22 +146,22 @@ class Upstream:
                 return {"error": f"no such control: {method} {path}"}
         return {}
 
-    async def answer(self, exchange, state, method, path, headers, body):
+    async def answer(self, exchange, state, method, request):
         if self.replay:
             await exchange.replay(**self.replay)
             return
-        protocol = PROTOCOLS.get(path)
+        protocol = next((one for one in PROTOCOLS if one.paths.fullmatch(request.path)), None)
         if method != "POST" or not protocol:
-            await exchange.json(404, {"error": {"message": f"{method} {path}", "type": "not_found_error"}})
+            await exchange.json(404, {"error": {"message": f"{method} {request.path}", "type": "not_found_error"}})
             return
         try:
-            document = json.loads(body)
-            protocol.check(headers, document)
-            ask = protocol.ask(document)
+            request.document = json.loads(request.body)
+            protocol.check(request)
+            ask = protocol.ask(request)
         except (Refused, ValueError) as error:
             refused = error if isinstance(error, Refused) else Refused(f"not JSON: {error}")
             self.rejected.append({"number": state["number"], "protocol": protocol.name, "reason": str(refused)})
-            await exchange.json(refused.status, protocol.error(refused), protocol.headers)
+            await exchange.json(refused.status, protocol.error(refused), protocol.headers_of(refused))
             return
         state["text"] = ask.text
         words = protocol.words(ask, state["number"])
@@ -129,7 +170,7 @@ class Upstream:
         elif not ask.stream:
             await exchange.json(200, words.whole(reply_to(ask)), protocol.headers)
         else:
-            await exchange.stream(self.events(ask, words, exchange), protocol.headers)
+            await exchange.stream(self.events(ask, words, exchange), words.content_type, protocol.headers)
 
     async def events(self, ask, words, exchange):
         if "count forever" in ask.text or "fall silent" in ask.text:
@@ -178,15 +219,15 @@ class Exchange:
         body = json.dumps(document, ensure_ascii=False).encode()
         await self.send(self.head(status, "application/json", headers, {"content-length": len(body)}) + body)
 
-    async def replay(self, status, content_type, body):
-        raw = body.encode()
-        await self.send(self.head(status, content_type, {}, {"content-length": len(raw)}) + raw)
+    async def replay(self, status, content_type, body, encoding="utf-8", headers={}):
+        raw = base64.b64decode(body) if encoding == "base64" else body.encode(encoding)
+        await self.send(self.head(status, content_type, headers, {"content-length": len(raw)}) + raw)
 
-    async def stream(self, events, headers):
+    async def stream(self, events, content_type, headers):
         framing = {"cache-control": "no-cache", "transfer-encoding": "chunked"}
-        await self.send(self.head(200, "text/event-stream; charset=utf-8", headers, framing))
+        await self.send(self.head(200, content_type, headers, framing))
         async for text in events:
-            raw = text.encode()
+            raw = text if isinstance(text, bytes) else text.encode()
             pieces = [raw[start : start + PIECE] for start in range(0, len(raw), PIECE)]
             await self.send(*(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces))
         await self.send(b"0\r\n\r\n")

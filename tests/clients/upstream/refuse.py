@@ -1,4 +1,6 @@
-"""What OpenAI and Anthropic refuse: the SDKs' own request types, closed, plus the rules that no type can say."""
+"""What OpenAI and Anthropic refuse: the SDKs' own request types, closed, plus the rules that no type can say.
+
+The other providers stand in files of their own."""
 
 import json
 import re
@@ -62,9 +64,13 @@ def check_headers(headers, secret_header, secret):
         require("sk-test-" not in value, f"the caller's key was smuggled upstream in {name}")
 
 
-def check_openai(headers, body):
-    check_headers(headers, "authorization", f"Bearer {API_KEY}")
-    require("x-api-key" not in headers, "x-api-key was smuggled upstream")
+def check_openai(request):
+    check_headers(request.headers, "authorization", f"Bearer {API_KEY}")
+    require("x-api-key" not in request.headers, "x-api-key was smuggled upstream")
+    check_openai_body(request.document)
+
+
+def check_openai_body(body):
     # An assistant turn comes back as it was answered, with a field that only answers have.
     for message in body.get("messages") or []:
         if isinstance(message, dict) and message.get("role") == "assistant":
@@ -111,7 +117,8 @@ def check_strict_schema(schema, param):
                 check_strict_schema(item, param)
 
 
-def check_anthropic(headers, body):
+def check_anthropic(request):
+    headers, body = request.headers, request.document
     check_headers(headers, "x-api-key", API_KEY)
     require("authorization" not in headers, "authorization was smuggled upstream")
     require(headers.get("anthropic-version") == "2023-06-01", "anthropic-version: header is required")
@@ -123,7 +130,7 @@ def check_anthropic(headers, body):
     generation = claude_generation(body["model"])
     require(body["max_tokens"] >= 1, "max_tokens: must be at least 1", "max_tokens")
     require(0 <= sampling.get("temperature", 0) <= 1, "temperature: range: 0..1", "temperature")
-    require(len(sampling) < 2, "temperature and top_p cannot both be specified", "top_p")
+    require(len(sampling) < 2 or generation < (4, 1), "temperature and top_p cannot both be specified", "top_p")
     require(all(text.strip() for text in body.get("stop_sequences", [])), "stop_sequences: blank", "stop_sequences")
     for block in blocks(body.get("system") or []):
         require(block["text"].strip(), "system: text content blocks must be non-empty", "system")

@@ -1,4 +1,4 @@
-"""What the script answers: a request of either protocol, reduced to what matters, and the reply to it."""
+"""What the script answers: a request of any protocol, reduced to what matters, and the reply to it."""
 
 import itertools
 import json
@@ -11,7 +11,8 @@ def blocks(content):
 
 
 THOUGHT = "The user wants this done. Schritt für Schritt."
-SIGNATURE = "c2lnbmVkIGJ5IHVwc3RyZWFtLnB5"
+SIGNATURE = "c2lnbmVkIGJ5IHVwc3RyZWFtLnB5"  # Claude's, at Anthropic and on Bedrock
+GEMINI_SIGNATURE = "Z2VtaW5pIHNpZ25lZCB0aGlz"
 
 
 SOURCES = [("It rains. ", "https://a.example/1", "One"), ("It pours.", "https://b.example/2", "Two")]
@@ -19,7 +20,7 @@ SOURCES = [("It rains. ", "https://a.example/1", "One"), ("It pours.", "https://
 
 @dataclass
 class Ask:
-    """A request of either protocol, reduced to what the script looks at."""
+    """A request of any protocol, reduced to what the script looks at."""
 
     model: str
     stream: bool
@@ -39,6 +40,11 @@ class Reply:
     thought: str | None = None
     calls: list = field(default_factory=list)  # (name, arguments as JSON text)
     sources: list = field(default_factory=list)  # (text, url, title): what the answer says and where it read that
+
+
+def fragments_of(text, size):
+    """A text in pieces; none of nothing."""
+    return [text[start : start + size] for start in range(0, len(text or ""), size)]
 
 
 def text_of(content):
@@ -126,7 +132,7 @@ def reply_to(ask):
         reply.text = f"The tools said: {' | '.join(ask.results)}"
     elif calls := called_tools(ask):
         # Claude talks before it calls, unless it is forced to call.
-        reply.text = "Let me look." if ask.model.startswith("claude") and ask.choice is None else None
+        reply.text = "Let me look." if "claude" in ask.model and ask.choice is None else None
         reply.calls = [(name, json.dumps(example(schema))) for name, schema in calls]
     elif "cite" in ask.text:
         reply.sources = SOURCES

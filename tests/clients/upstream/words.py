@@ -3,11 +3,11 @@
 import itertools
 import json
 
-from script import SIGNATURE
+from script import SIGNATURE, fragments_of
 
 
-def fragments(text, size=9):
-    return [text[start : start + size] for start in range(0, len(text), size)]
+def fragments(text):
+    return fragments_of(text, 9)
 
 
 def event(data, name=None):
@@ -22,6 +22,8 @@ OPENAI_USAGE = {
 
 
 class OpenAi:
+    content_type = "text/event-stream; charset=utf-8"
+
     def __init__(self, ask, number):
         self.ask, self.number = ask, number
         self.common = {"id": f"chatcmpl-{number}", "created": 1_763_800_000, "model": f"{ask.model}-2024-07-18"}
@@ -87,6 +89,8 @@ ANTHROPIC_INPUT = {"input_tokens": 4, "cache_creation_input_tokens": 2, "cache_r
 
 
 class Anthropic:
+    content_type = "text/event-stream; charset=utf-8"
+
     def __init__(self, ask, number):
         self.ask, self.number = ask, number
         self.message = {
