@@ -92,7 +92,9 @@ def thirty_two_at_once(model):
 
 
 def a_client_that_leaves_stops_the_server(model):
-    stream = client.chat.completions.create(model=model, messages=said("go on"), stream=True, max_completion_tokens=3000)
+    stream = client.chat.completions.create(
+        model=model, messages=said("go on"), stream=True, max_completion_tokens=3000
+    )
     next(iter(stream))
     stream.close()
     time.sleep(1)

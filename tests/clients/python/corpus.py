@@ -8,9 +8,7 @@ import random
 
 from stack import user
 
-PNG = (
-    "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
-)
+PNG = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 PDF = "data:application/pdf;base64,JVBERi0xLjQKJSVFT0YK"
 TEXT_FILE = "data:text/plain;base64,R3LDvMOfZQ=="
 
@@ -66,13 +64,16 @@ DEVELOPER = {"role": "developer", "content": "Use plain words."}
 CONVERSATIONS = {
     "one turn": user("hello"),
     "parts": [{"role": "user", "content": [{"type": "text", "text": "hello"}, {"type": "text", "text": " there"}]}],
-    "unicode": user("Grüße 世界 🦀 \u2028 \u0085 \ufeff \"quoted\" \\ \t end"),
+    "unicode": user('Grüße 世界 🦀 \u2028 \u0085 \ufeff "quoted" \\ \t end'),
     "separators": user("data: [DONE]\n\ndata: {}\r\n\r\nevent: x"),
     "long": user("word " * 4000),
     "system": [SYSTEM, *user("hello")],
     "developer": [DEVELOPER, *user("hello")],
     "system and developer": [SYSTEM, DEVELOPER, *user("hello")],
-    "system parts": [{"role": "system", "content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]}, *user("x")],
+    "system parts": [
+        {"role": "system", "content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]},
+        *user("x"),
+    ],
     "three turns": said("hello", "Hi.", "and now?"),
     "nine turns": said("a", "b", "c", "d", "e", "f", "g", "h", "i"),
     "two users in a row": [*user("one"), *user("two")],
@@ -86,7 +87,11 @@ CONVERSATIONS = {
     "image first": [{"role": "user", "content": [image(), TEXT]}],
     "image detail": [{"role": "user", "content": [TEXT, image(detail="low")]}],
     "two images": [{"role": "user", "content": [image(), TEXT, image(detail="high")]}],
-    "image in history": [{"role": "user", "content": [TEXT, image()]}, {"role": "assistant", "content": "A dot."}, *user("sure?")],
+    "image in history": [
+        {"role": "user", "content": [TEXT, image()]},
+        {"role": "assistant", "content": "A dot."},
+        *user("sure?"),
+    ],
     "pdf": [{"role": "user", "content": [TEXT, file(PDF, "paper.pdf")]}],
     "two files of one name": [{"role": "user", "content": [TEXT, file(PDF, "a.pdf"), file(PDF, "a.pdf")]}],
     "odd file name": [{"role": "user", "content": [TEXT, file(PDF, "../Übung (1)__final.v2.pdf")]}],
@@ -164,7 +169,9 @@ OPTIONS = {
 
 
 def schema(name, schema, strict=True):
-    return {"response_format": {"type": "json_schema", "json_schema": {"name": name, "strict": strict, "schema": schema}}}
+    return {
+        "response_format": {"type": "json_schema", "json_schema": {"name": name, "strict": strict, "schema": schema}}
+    }
 
 
 CLOSED = {"additionalProperties": False}
@@ -173,7 +180,9 @@ SCHEMAS = {
     "plain schema": schema("plan", obj({"town": STRING}, required=["town"], **CLOSED)),
     "nested schema": schema("plan", obj({"steps": {"type": "array", "items": STEP}}, required=["steps"], **CLOSED)),
     "enum schema": schema("plan", obj({"kind": {"type": "string", "enum": ["a", "b"]}}, required=["kind"], **CLOSED)),
-    "refs": schema("plan", obj({"step": {"$ref": "#/$defs/step"}}, required=["step"], **CLOSED, **{"$defs": {"step": STEP}})),
+    "refs": schema(
+        "plan", obj({"step": {"$ref": "#/$defs/step"}}, required=["step"], **CLOSED, **{"$defs": {"step": STEP}})
+    ),
     "any of": schema("plan", obj({"v": {"anyOf": [STRING, {"type": "null"}]}}, required=["v"], **CLOSED)),
     "numbers": schema("plan", obj({"a": {"type": "integer"}, "b": {"type": "number"}}, required=["a", "b"], **CLOSED)),
 }
@@ -185,7 +194,12 @@ TOOLS = {
     "empty parameters": {"tools": [tool("get_clock", obj({}))]},
     "refs in tools": {"tools": [tool("plan", obj({"step": {"$ref": "#/$defs/step"}}, **{"$defs": {"step": STEP}}))]},
     "keywords": {
-        "tools": [tool("measure", obj({"n": {"type": "integer", "minimum": 1, "maximum": 9, "default": 3}, "c": {"const": "x"}}))]
+        "tools": [
+            tool(
+                "measure",
+                obj({"n": {"type": "integer", "minimum": 1, "maximum": 9, "default": 3}, "c": {"const": "x"}}),
+            )
+        ]
     },
     "additional properties": {"tools": [tool("note", {"type": "object", "additionalProperties": {"type": "string"}})]},
     "union type": {"tools": [tool("maybe", obj({"v": {"type": ["string", "null"]}}))]},
@@ -206,7 +220,9 @@ TALK = user("weather and clock and plan and note and measure and maybe and typed
 def corpus():
     """The requests by their names."""
     requests = {f"conversation: {name}": {"messages": messages} for name, messages in CONVERSATIONS.items()}
-    requests |= {f"history: {name}": {"messages": turns, "tools": [WEATHER, CLOCK]} for name, turns in HISTORIES.items()}
+    requests |= {
+        f"history: {name}": {"messages": turns, "tools": [WEATHER, CLOCK]} for name, turns in HISTORIES.items()
+    }
     requests |= {f"option: {name}": {"messages": user("hello"), **options} for name, options in OPTIONS.items()}
     requests |= {f"schema: {name}": {"messages": user("plan"), **options} for name, options in SCHEMAS.items()}
     requests |= {f"tools: {name}": {"messages": TALK, **options} for name, options in TOOLS.items()}

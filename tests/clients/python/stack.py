@@ -63,8 +63,9 @@ class Upstream:
         """The requests that came after the first `after` ones."""
         return call(UPSTREAM, "GET", f"/__log?after={after}").json()
 
-    def replay(self, status, content_type, body):
-        call(UPSTREAM, "PUT", "/__replay", {"status": status, "content_type": content_type, "body": body})
+    def replay(self, **answer):
+        """What every request gets: status, headers, content_type, body and its encoding (or base64)."""
+        call(UPSTREAM, "PUT", "/__replay", answer)
 
     def stop_replay(self):
         call(UPSTREAM, "DELETE", "/__replay")

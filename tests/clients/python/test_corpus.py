@@ -13,7 +13,6 @@ from stack import MODELS, chat
 CORPUS = corpus()
 
 
-
 def refused_field(protocol, body):
     """The field for which the gateway refuses a request with a 400, because the protocol or the model cannot express it."""
     has_schema = (body.get("response_format") or {}).get("type") == "json_schema"

@@ -4,6 +4,7 @@ What may differ is what the exchanges' own rules leave free: order of object key
 one block, the spelling of mapped tool ids, chunk boundaries, absent nulls, and details of usage that are zero.
 """
 
+import base64
 import json
 import re
 from pathlib import Path
@@ -15,7 +16,8 @@ from stack import ALICE, GATEWAY, call, chat
 
 GOLDEN = Path(__file__).resolve().parents[2] / "golden"
 REQUEST = ".request.openai.json"
-EXCHANGES = sorted(path for name in ("openai", "anthropic") for path in (GOLDEN / name).glob(f"*{REQUEST}"))
+DIALECTS = ("openai", "anthropic", "gemini", "bedrock", "azure", "compatible")
+EXCHANGES = sorted(path for name in DIALECTS for path in (GOLDEN / name).glob(f"*{REQUEST}"))
 
 
 class Exchange:
@@ -32,10 +34,20 @@ class Exchange:
         return Path(f"{self.base}.{part}").exists()
 
     def provider_answer(self):
+        """What the upstream replays."""
+        headers = dict(self.meta.get("provider_response_headers", {}))
+        answer = {"status": self.meta.get("provider_status", 200), "headers": headers, "encoding": "utf-8"}
+        if self.has("response.provider.eventstream"):
+            body = base64.b64encode(self.read("response.provider.eventstream")).decode()
+            return {**answer, "content_type": headers.pop("content-type"), "body": body, "encoding": "base64"}
         stream = self.has("response.provider.sse")
         body = self.read("response.provider.sse" if stream else "response.provider.json").decode()
-        status = self.meta.get("provider_status", 200)
-        return status, "text/event-stream; charset=utf-8" if stream else "application/json", body
+        return {**answer, "content_type": "text/event-stream" if stream else "application/json", "body": body}
+
+    def equal_form(self, request):
+        """Forms of a request that say the same, as one."""
+        forms = {"anthropic": anthropic_form, "bedrock": bedrock_form, "gemini": gemini_form}
+        return forms.get(self.dialect, lambda request: request)(request)
 
 
 def name_of(path):
@@ -50,7 +62,7 @@ def test_there_are_golden_exchanges():
 def test_exchange(watch, request_file):
     exchange = Exchange(request_file)
     if exchange.meta.get("provider_called", True):
-        watch.upstream.replay(*exchange.provider_answer())
+        watch.upstream.replay(**exchange.provider_answer())
     try:
         answer = chat(exchange.client_sends)
     finally:
@@ -76,16 +88,15 @@ def test_models_shape():
 
 
 def compare_request(exchange, received):
-    assert received["path"].endswith(exchange.meta.get("provider_path", ""))
+    target = received["path"] + (f"?{received['query']}" if received["query"] else "")
+    assert target.endswith(exchange.meta.get("provider_path", ""))
     for name, value in exchange.meta.get("provider_headers", {}).items():
         assert received["headers"].get(name) == value
     body, golden = json.loads(received["body"]), json.loads(exchange.read("request.provider.json"))
-    if exchange.dialect == "anthropic":
-        body, golden = same_form(body), same_form(golden)
-    assert body == golden
+    assert exchange.equal_form(body) == exchange.equal_form(golden)
 
 
-def same_form(request):
+def anthropic_form(request):
     """Anthropic's equal forms as one: text as a list of blocks, tool ids numbered in order of appearance."""
     numbers = {}
 
@@ -107,11 +118,40 @@ def same_form(request):
     return request
 
 
+def bedrock_form(request):
+    """Tool ids numbered in order of appearance."""
+    numbers = {}
+
+    def walk(value):
+        if isinstance(value, list):
+            return [walk(item) for item in value]
+        if not isinstance(value, dict):
+            return value
+        number = {"toolUseId": numbers.setdefault(value["toolUseId"], len(numbers))} if "toolUseId" in value else {}
+        return {name: walk(item) for name, item in value.items()} | number
+
+    return walk(request)
+
+
+def gemini_form(request):
+    """The words of Google's enums in lower case, and no wish for thoughts that is left to the gateway."""
+    config = request.get("generationConfig", {})
+    thinking = config.get("thinkingConfig", {})
+    thinking.pop("includeThoughts", None)
+    if level := thinking.get("thinkingLevel"):
+        thinking["thinkingLevel"] = level.lower()
+    if thinking == {}:
+        config.pop("thinkingConfig", None)
+    return request
+
+
 # ---- what the client received
 
 
 def compare_answer(exchange, answer):
     assert answer.status == exchange.meta.get("openai_status", 200), answer.body
+    for name, value in exchange.meta.get("openai_headers", {}).items():
+        assert answer.headers[name] == value
     if exchange.has("response.openai.sse"):
         assert answer.headers["content-type"].startswith("text/event-stream")
         compare_folds(fold(answer.body), fold(exchange.read("response.openai.sse")))

@@ -122,7 +122,7 @@ class Upstream:
             await exchange.json(200, self.control(method, path, query, body))
             return
         number = len(self.log) + 1
-        self.log.append({"number": number, "path": path, "headers": headers, "body": body.decode()})
+        self.log.append({"number": number, "path": path, "query": query, "headers": headers, "body": body.decode()})
         state = {"number": number, "text": "", "state": "open"}
         self.exchanges.append(state)
         try:

@@ -99,7 +99,9 @@ def check_messages(messages):
         require(message["role"] != previous, f"{where}: roles must alternate between user and assistant")
         require(content, f"{where}: The content field is empty.")
         for block in content:
-            require("text" not in block or block["text"].strip(), f"{where}: The text field in a ContentBlock is blank.")
+            require(
+                "text" not in block or block["text"].strip(), f"{where}: The text field in a ContentBlock is blank."
+            )
             if "document" in block:
                 require(any("text" in other for other in content), f"{where}: a text block must be included")
                 name = block["document"]["name"]
