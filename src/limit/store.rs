@@ -44,6 +44,18 @@ pub struct Subject {
     pub limits: Limits,
 }
 
+impl Subject {
+    /// A caller with its own limits.
+    pub fn caller(id: impl Into<Arc<str>>, limits: Limits) -> Self {
+        Self { kind: SubjectKind::Caller, id: id.into(), limits }
+    }
+
+    /// A scope with the limits that its members share.
+    pub fn scope(id: impl Into<Arc<str>>, limits: Limits) -> Self {
+        Self { kind: SubjectKind::Scope, id: id.into(), limits }
+    }
+}
+
 /// What a [`Subject`] is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
@@ -106,6 +118,8 @@ pub struct Reservation {
     pub ask: Ask,
     /// Whatever the store wants to remember of it, such as the number of a lease.
     pub token: u64,
+    /// The same for each subject, in their order.
+    pub marks: Vec<u64>,
 }
 
 /// One of the four things that are limited.
@@ -140,6 +154,14 @@ pub struct Refusal {
     /// When the same request would be admitted, if nothing else is used until then. `None` where time alone does not
     /// help: a limit of zero, a total budget, answers in progress.
     pub retry_after: Option<Duration>,
+}
+
+impl Refusal {
+    /// Of two the one that takes longer to pass.
+    pub(crate) fn longer(self, other: Self) -> Self {
+        let wait = |refusal: &Self| refusal.retry_after.unwrap_or(Duration::MAX);
+        if wait(&other) > wait(&self) { other } else { self }
+    }
 }
 
 /// How much is left of the limits that OpenAI has headers for: of each the figures of the subject that has the least.

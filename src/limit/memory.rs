@@ -1,0 +1,274 @@
+//! The counters in this process.
+
+use std::collections::HashMap;
+use std::collections::hash_map::RandomState;
+use std::fmt;
+use std::hash::BuildHasher;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use super::account::{Account, Moment};
+use super::store::{
+    Admission, Allowance, Ask, Cost, Left, LimitStore, Refusal, Reservation, Standing, Subject, SubjectKind,
+};
+use crate::clock::{Clock, SystemClock};
+use crate::error::BoxError;
+
+/// Counters in memory: exact for one process, forgotten with it.
+///
+/// An admission locks what its subjects share for some dozens of nanoseconds, in one order for all, so that it is admitted
+/// by all limits or by none, and nobody ever sees half of one. State exists for subjects that have limits and were used
+/// since; what no longer matters (rates that are full again, nothing in progress, nothing spent) is forgotten when the
+/// room is needed. A budget that was touched and a debt are never forgotten.
+///
+/// ```
+/// # tokio_test::block_on(async {
+/// use std::sync::Arc;
+/// use tower_completions::auth::Limits;
+/// use tower_completions::limit::{Admission, Ask, Cost, LimitStore, MemoryLimits, Subject};
+///
+/// let store = MemoryLimits::new();
+/// let alice = Subject::caller("alice", Limits::new().requests_per_minute(1));
+/// let ask = Ask { subjects: vec![alice], estimate: Cost { requests: 1, tokens: 900, nano_usd: 0 }, enforce: true };
+/// assert!(matches!(store.admit(ask.clone()).await, Ok(Admission::Admitted { .. })));
+/// let Ok(Admission::Refused { refusal, .. }) = store.admit(ask).await else { panic!() };
+/// assert!(refusal.retry_after.unwrap().as_secs_f64() <= 60.0);
+/// # });
+/// ```
+///
+/// Clones are the same store.
+pub struct MemoryLimits<C = SystemClock>(Arc<Shared<C>>);
+
+struct Shared<C> {
+    clock: C,
+    hasher: RandomState,
+    shards: Box<[Mutex<Shard>]>,
+}
+
+/// A part of the subjects.
+#[derive(Default)]
+struct Shard {
+    callers: HashMap<Arc<str>, Account>,
+    scopes: HashMap<Arc<str>, Account>,
+    /// How many subjects there may be before what no longer matters is looked for.
+    sweep_at: usize,
+}
+
+const SHARDS: usize = 64;
+const FIRST_SWEEP: usize = 64;
+
+impl MemoryLimits {
+    /// Counters that go by the machine's clock.
+    pub fn new() -> Self {
+        Self::with_clock(SystemClock::new())
+    }
+}
+
+impl Default for MemoryLimits {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<C> Clone for MemoryLimits<C> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<C: Clock> MemoryLimits<C> {
+    /// Counters that go by another clock.
+    pub fn with_clock(clock: C) -> Self {
+        let shards = (0..SHARDS).map(|_| Mutex::default()).collect();
+        Self(Arc::new(Shared { clock, hasher: RandomState::new(), shards }))
+    }
+
+    /// How many subjects there is state for.
+    pub fn len(&self) -> usize {
+        self.0.shards.iter().map(|shard| lock(shard).len()).sum()
+    }
+
+    /// Whether there is no state at all.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Counts money that was spent earlier, such as by another process before a restart, at a time since the Unix epoch.
+    /// What was spent before the budget's present window began does not count.
+    pub fn restore(&self, subject: &Subject, nano_usd: u64, at: Duration) {
+        let Some(budget) = subject.limits.budget else { return };
+        let now = self.now();
+        let mut shard = lock(self.0.shard(subject));
+        shard.account(subject, now).restore(nano_usd, at, &subject.limits, budget, now);
+    }
+
+    /// Forgets what no longer matters, at once.
+    pub fn sweep(&self) {
+        let now = self.now();
+        for shard in &self.0.shards {
+            lock(shard).sweep(now);
+        }
+    }
+
+    fn now(&self) -> Moment {
+        Moment::new(self.0.clock.now())
+    }
+
+    fn decide(&self, mut ask: Ask) -> Admission {
+        ask.subjects.retain(|subject| !subject.limits.is_unlimited());
+        lower(&mut ask);
+        let now = self.now();
+        let mut locked = self.0.lock_all(&ask.subjects);
+        let refusals = ask.subjects.iter().enumerate().filter_map(|(at, subject)| {
+            let account = locked.shard(at).peek(subject);
+            account.refuse(subject, &ask.estimate, now)
+        });
+        match refusals.reduce(Refusal::longer) {
+            Some(refusal) if ask.enforce => Admission::Refused { refusal, left: locked.left(&ask.subjects, now) },
+            overrun => {
+                let charge = |(at, subject): (usize, &Subject)| {
+                    locked.shard(at).account(subject, now).charge(&subject.limits, &ask.estimate, now)
+                };
+                let marks = ask.subjects.iter().enumerate().map(charge).collect();
+                let left = locked.left(&ask.subjects, now);
+                drop(locked);
+                Admission::Admitted { reservation: Reservation { ask, token: 0, marks }, left, overrun }
+            }
+        }
+    }
+}
+
+impl<C: Clock> LimitStore for MemoryLimits<C> {
+    async fn admit(&self, ask: Ask) -> Result<Admission, BoxError> {
+        Ok(self.decide(ask))
+    }
+
+    fn settle(&self, reservation: Reservation, actual: Cost) {
+        let now = self.now();
+        let Reservation { ask, marks, .. } = reservation;
+        for (subject, mark) in ask.subjects.iter().zip(marks) {
+            let mut shard = lock(self.0.shard(subject));
+            shard.account(subject, now).settle(&subject.limits, mark, &ask.estimate, &actual, now);
+        }
+    }
+
+    async fn standing(&self, subjects: Vec<Subject>) -> Result<Vec<Standing>, BoxError> {
+        let now = self.now();
+        let standing = |subject: &Subject| lock(self.0.shard(subject)).peek(subject).standing(&subject.limits, now);
+        Ok(subjects.iter().map(standing).collect())
+    }
+}
+
+/// Lowers an estimate to what the smallest of its limits can hold: what is larger could never be admitted, and a guess
+/// must not lock a small key out.
+fn lower(ask: &mut Ask) {
+    for limits in ask.subjects.iter().map(|subject| subject.limits) {
+        if let Some(rate) = limits.tokens {
+            ask.estimate.tokens = ask.estimate.tokens.min(rate.amount);
+        }
+        if let Some(budget) = limits.budget {
+            ask.estimate.nano_usd = ask.estimate.nano_usd.min(budget.nano_usd);
+        }
+    }
+}
+
+impl<C> Shared<C> {
+    fn place(&self, subject: &Subject) -> usize {
+        (self.hasher.hash_one((subject.kind, &*subject.id)) % SHARDS as u64) as usize
+    }
+
+    fn shard(&self, subject: &Subject) -> &Mutex<Shard> {
+        &self.shards[self.place(subject)]
+    }
+
+    /// Locks the shards of these subjects, always in the order of their places, so that nobody waits in a circle.
+    fn lock_all(&self, subjects: &[Subject]) -> Locked<'_> {
+        let places: Vec<usize> = subjects.iter().map(|subject| self.place(subject)).collect();
+        let mut order = places.clone();
+        order.sort_unstable();
+        order.dedup();
+        let shards = order.iter().map(|place| lock(&self.shards[*place])).collect();
+        let at = places.iter().map(|place| order.binary_search(place).unwrap_or_default()).collect();
+        Locked { shards, at }
+    }
+}
+
+/// The shards of some subjects, all of them locked.
+struct Locked<'a> {
+    shards: Vec<MutexGuard<'a, Shard>>,
+    /// For each subject the place of its shard in the list.
+    at: Vec<usize>,
+}
+
+impl Locked<'_> {
+    fn shard(&mut self, subject: usize) -> &mut Shard {
+        &mut self.shards[self.at[subject]]
+    }
+
+    fn left(&mut self, subjects: &[Subject], now: Moment) -> Left {
+        let mut left = Left::default();
+        for (at, subject) in subjects.iter().enumerate() {
+            let standing = self.shard(at).peek(subject).standing(&subject.limits, now);
+            left.requests = fewer(left.requests, standing.requests);
+            left.tokens = fewer(left.tokens, standing.tokens);
+        }
+        left
+    }
+}
+
+/// Of two allowances the one with less.
+fn fewer(one: Option<Allowance>, other: Option<Allowance>) -> Option<Allowance> {
+    match (one, other) {
+        (Some(one), Some(other)) if other.remaining < one.remaining => Some(other),
+        (one, other) => one.or(other),
+    }
+}
+
+impl Shard {
+    fn accounts(&mut self, kind: SubjectKind) -> &mut HashMap<Arc<str>, Account> {
+        match kind {
+            SubjectKind::Caller => &mut self.callers,
+            SubjectKind::Scope => &mut self.scopes,
+        }
+    }
+
+    fn len(&self) -> usize {
+        self.callers.len() + self.scopes.len()
+    }
+
+    /// The account of a subject, or a new one that nothing is kept of.
+    fn peek(&mut self, subject: &Subject) -> Account {
+        self.accounts(subject.kind).get(&*subject.id).copied().unwrap_or_default()
+    }
+
+    /// The account of a subject, which is kept.
+    fn account(&mut self, subject: &Subject, now: Moment) -> &mut Account {
+        if self.len() >= self.sweep_at.max(FIRST_SWEEP) && !self.accounts(subject.kind).contains_key(&*subject.id) {
+            self.sweep(now);
+        }
+        self.accounts(subject.kind).entry(subject.id.clone()).or_default()
+    }
+
+    /// Forgets what no longer matters. The next time is when there are twice as many as are left now, so that the work
+    /// for each new subject is constant.
+    fn sweep(&mut self, now: Moment) {
+        for accounts in [&mut self.callers, &mut self.scopes] {
+            accounts.retain(|_, account| !account.is_idle(now));
+            accounts.shrink_to(accounts.len() * 2);
+        }
+        self.sweep_at = self.len() * 2;
+    }
+}
+
+fn lock(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
+    shard.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl<C> fmt::Debug for MemoryLimits<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MemoryLimits").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;
