@@ -99,6 +99,7 @@ pub use auth::{Key, MemoryKeys};
 pub use body::ResponseBody;
 pub use chat::{ChatLayer, ChatRequest};
 pub use error::{ApiError, BoxError};
+pub use limit::{LimitStore, RateLimitLayer};
 pub use route::{Endpoint, Model, ModelRouter};
 pub use secret::Secret;
 pub use translate::TranslateLayer;

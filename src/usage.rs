@@ -246,6 +246,11 @@ impl UsageCell {
         Observed { text_bytes: self.0.text_bytes.load(Ordering::Relaxed), ..self.lock().clone() }
     }
 
+    /// Whether the answer has ended as it should: [`Observed::complete`] alone.
+    pub fn is_complete(&self) -> bool {
+        self.lock().complete
+    }
+
     /// Records something. The closure runs under a lock: it must do nothing else.
     pub fn record(&self, change: impl FnOnce(&mut Observed)) {
         change(&mut self.lock());

@@ -84,6 +84,7 @@ mod message;
 mod message_writer;
 mod part;
 mod patch;
+mod prompt;
 mod request;
 mod service;
 mod sink;

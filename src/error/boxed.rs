@@ -2,6 +2,8 @@
 
 use std::error::Error;
 
+use http::StatusCode;
+
 use super::ApiError;
 
 /// A boxed error, as tower's layers pass it around.
@@ -48,6 +50,12 @@ impl ApiError {
     }
 }
 
+/// Whether the provider was reached and did not answer in time, so that it may have done the work all the same.
+pub(crate) fn is_answer_timeout(error: &(dyn Error + 'static)) -> bool {
+    let known = chain(error).find_map(ApiError::recognise);
+    known.is_some_and(|error| error.status() == StatusCode::GATEWAY_TIMEOUT) && !chain(error).any(is_connect)
+}
+
 /// An error and what caused it, outermost first.
 pub(crate) fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
     std::iter::successors(Some(error), |&error| cause(error))
@@ -87,6 +95,7 @@ mod tests {
             ("secret address 10.0.0.1".into(), 502, "upstream_error"),
         ];
         for (boxed, status, code) in cases {
+            assert_eq!(is_answer_timeout(&*boxed), status == 504);
             let error = ApiError::from_box(boxed);
             assert_eq!((error.status().as_u16(), error.code()), (status, Some(code)));
             assert!(!error.message().contains("10.0.0.1"));

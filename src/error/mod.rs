@@ -11,4 +11,4 @@ mod upstream;
 
 pub use api_error::ApiError;
 pub use boxed::BoxError;
-pub(crate) use boxed::chain;
+pub(crate) use boxed::{chain, is_answer_timeout};

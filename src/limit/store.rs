@@ -33,6 +33,20 @@ pub trait LimitStore: Send + Sync + 'static {
     fn standing(&self, subjects: Vec<Subject>) -> impl Future<Output = Result<Vec<Standing>, BoxError>> + Send;
 }
 
+impl<L: LimitStore> LimitStore for Arc<L> {
+    fn admit(&self, ask: Ask) -> impl Future<Output = Result<Admission, BoxError>> + Send {
+        (**self).admit(ask)
+    }
+
+    fn settle(&self, reservation: Reservation, actual: Cost) {
+        (**self).settle(reservation, actual);
+    }
+
+    fn standing(&self, subjects: Vec<Subject>) -> impl Future<Output = Result<Vec<Standing>, BoxError>> + Send {
+        (**self).standing(subjects)
+    }
+}
+
 /// Whose use is counted under one name: a caller, or a scope that callers share.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Subject {
