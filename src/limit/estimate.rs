@@ -10,7 +10,7 @@ use crate::price::Price;
 use crate::usage::Usage;
 
 /// What was assumed of a request, and is needed again when it has been answered.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Estimate {
     /// The tokens of the prompt.
     pub(super) prompt: u64,
@@ -40,12 +40,12 @@ impl Estimate {
 
     /// What is reserved.
     pub(super) fn cost(&self) -> Cost {
-        cost(&Usage { input: self.prompt, output: self.output, ..Usage::default() }, self.price)
+        cost(&Usage { input: self.prompt, output: self.output, ..Usage::default() }, self.price.as_ref())
     }
 
     /// What is paid for a prompt that was sent and never answered.
     pub(super) fn prompt_cost(&self) -> Cost {
-        cost(&Usage { input: self.prompt, ..Usage::default() }, self.price)
+        cost(&Usage { input: self.prompt, ..Usage::default() }, self.price.as_ref())
     }
 
     /// Remembers how long a complete answer was.
@@ -55,7 +55,7 @@ impl Estimate {
 }
 
 /// One request of these tokens. Without a price the money is 0, which only those without a budget may have.
-pub(super) fn cost(usage: &Usage, price: Option<Price>) -> Cost {
+pub(super) fn cost(usage: &Usage, price: Option<&Price>) -> Cost {
     Cost { requests: 1, tokens: usage.total_tokens(), nano_usd: price.map_or(0, |price| price.cost(usage)) }
 }
 

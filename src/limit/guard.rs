@@ -61,7 +61,8 @@ impl Guard {
             self.settle(actual);
             return None;
         }
-        let price = served.and_then(|served| self.limiter.prices.get(&served.model)).or(self.estimate.price);
+        let price =
+            served.and_then(|served| self.limiter.prices.get(&served.model)).or_else(|| self.estimate.price.clone());
         self.stage = Stage::Answering { cell: cell.cloned().unwrap_or_default(), price };
         Some(self)
     }
@@ -71,7 +72,7 @@ impl Guard {
     fn error_cost(&self, status: StatusCode, observed: Observed) -> Cost {
         let is_timeout = status == StatusCode::GATEWAY_TIMEOUT;
         match observed.usage {
-            Some(_) => cost(&observed.settled(self.estimate.prompt).0, self.estimate.price),
+            Some(_) => cost(&observed.settled(self.estimate.prompt).0, self.estimate.price.as_ref()),
             None if is_timeout => self.estimate.prompt_cost(),
             None => request_alone(),
         }
@@ -91,7 +92,7 @@ impl Guard {
                 if source == UsageSource::Reported {
                     self.estimate.learn(&self.limiter, &usage);
                 }
-                cost(&usage, *price)
+                cost(&usage, price.as_ref())
             }
         }
     }

@@ -1,0 +1,252 @@
+//! What one model's tokens cost.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use super::decimal::{MAX_PICO, pico};
+use crate::usage::Usage;
+
+/// What a model's tokens cost, for each disjoint class of [`Usage`].
+///
+/// ```
+/// use tower_completions::Usage;
+/// use tower_completions::price::{Price, TokenClass};
+///
+/// let sonnet = Price::per_million(3.0, 15.0)?.with(TokenClass::CacheRead, 0.3)?.with(TokenClass::CacheWrite, 3.75)?;
+/// let usage = Usage { input: 10, cache_read: 100, output: 9, ..Usage::default() };
+/// assert_eq!(sonnet.cost(&usage), 10 * 3_000 + 100 * 300 + 9 * 15_000); // nano-dollars
+/// # Ok::<(), tower_completions::price::InvalidPrice>(())
+/// ```
+///
+/// A class without a price of its own costs what its kind costs: everything about caches and sound what input or output
+/// does, an hour in the cache what five minutes do, reasoning what output does.
+///
+/// Prices may depend on the length of the prompt; the whole request is then priced at one tier. As text:
+///
+/// ```
+/// # use tower_completions::{Usage, price::Price};
+/// let gemini: Price = "input=1.25 output=10 cached=0.125 >200000 input=2.5 output=15 cached=0.25".parse()?;
+/// assert_eq!(gemini.cost(&Usage { input: 200_000, ..Usage::default() }), 250_000_000);
+/// assert_eq!(gemini.cost(&Usage { input: 200_001, ..Usage::default() }), 500_002_500);
+/// # Ok::<(), tower_completions::price::InvalidPrice>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Price {
+    base: Rates,
+    /// What holds for prompts of more tokens than this, the fewest first.
+    tiers: Arc<[(u64, Rates)]>,
+}
+
+/// A class of tokens that may have a price of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TokenClass {
+    /// `input`: of the prompt, and not from a cache.
+    Input,
+    /// `output`: of the answer.
+    Output,
+    /// `cached`: read from the provider's cache.
+    CacheRead,
+    /// `write`: written to the provider's cache.
+    CacheWrite,
+    /// `write1h`: written to it for an hour.
+    CacheWrite1h,
+    /// `reasoning`: of the answer, and not shown.
+    Reasoning,
+    /// `audio_in`: of sound in the prompt.
+    InputAudio,
+    /// `audio_out`: of sound in the answer.
+    OutputAudio,
+}
+
+const CLASSES: [(&str, TokenClass); 8] = [
+    ("input", TokenClass::Input),
+    ("output", TokenClass::Output),
+    ("cached", TokenClass::CacheRead),
+    ("write", TokenClass::CacheWrite),
+    ("write1h", TokenClass::CacheWrite1h),
+    ("reasoning", TokenClass::Reasoning),
+    ("audio_in", TokenClass::InputAudio),
+    ("audio_out", TokenClass::OutputAudio),
+];
+
+/// Pico-dollars for one token of each class that has a price.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Rates([Option<u64>; CLASSES.len()]);
+
+const PICO_PER_NANO: u128 = 1000;
+
+impl Rates {
+    fn of(&self, class: TokenClass) -> u64 {
+        let otherwise = match class {
+            TokenClass::Input | TokenClass::Output => return self.0[class as usize].unwrap_or(0),
+            TokenClass::CacheRead | TokenClass::CacheWrite | TokenClass::InputAudio => TokenClass::Input,
+            TokenClass::CacheWrite1h => TokenClass::CacheWrite,
+            TokenClass::Reasoning | TokenClass::OutputAudio => TokenClass::Output,
+        };
+        self.0[class as usize].unwrap_or_else(|| self.of(otherwise))
+    }
+
+    /// Whether input and output have prices, which nothing else can stand in for.
+    fn is_whole(&self) -> bool {
+        self.0[TokenClass::Input as usize].is_some() && self.0[TokenClass::Output as usize].is_some()
+    }
+
+    fn pico(&self, usage: &Usage) -> u128 {
+        [
+            (usage.input, TokenClass::Input),
+            (usage.cache_read, TokenClass::CacheRead),
+            (usage.cache_write, TokenClass::CacheWrite),
+            (usage.cache_write_1h, TokenClass::CacheWrite1h),
+            (usage.input_audio, TokenClass::InputAudio),
+            (usage.output, TokenClass::Output),
+            (usage.reasoning, TokenClass::Reasoning),
+            (usage.output_audio, TokenClass::OutputAudio),
+        ]
+        .into_iter()
+        .fold(0, |sum: u128, (tokens, class)| sum + u128::from(tokens) * u128::from(self.of(class)))
+    }
+}
+
+impl Price {
+    /// USD for a million tokens of the prompt, and of the answer.
+    ///
+    /// # Errors
+    /// If a price is negative, no number, or above a dollar for a token.
+    pub fn per_million(input: f64, output: f64) -> Result<Self, InvalidPrice> {
+        let empty = Self { base: Rates::default(), tiers: Arc::default() };
+        empty.with(TokenClass::Input, input)?.with(TokenClass::Output, output)
+    }
+
+    /// USD for a million tokens of one class.
+    ///
+    /// # Errors
+    /// As [`per_million`](Self::per_million).
+    pub fn with(mut self, class: TokenClass, usd: f64) -> Result<Self, InvalidPrice> {
+        let pico = (usd * 1e6).round();
+        if !(0.0..=MAX_PICO as f64).contains(&pico) {
+            return Err(InvalidPrice);
+        }
+        self.base.0[class as usize] = Some(pico as u64);
+        Ok(self)
+    }
+
+    /// What these tokens cost, in nano-dollars, rounded half up once at the end.
+    pub fn cost(&self, usage: &Usage) -> u64 {
+        let prompt = usage.prompt_tokens();
+        let tier = self.tiers.iter().rev().find(|(above, _)| prompt > *above);
+        let pico = tier.map_or(&self.base, |(_, rates)| rates).pico(usage);
+        u64::try_from((pico + PICO_PER_NANO / 2) / PICO_PER_NANO).unwrap_or(u64::MAX)
+    }
+}
+
+/// Words `class=USD` for a million tokens, and `>tokens` before the prices of longer prompts; a class that a tier does not
+/// name costs there what it costs below.
+impl FromStr for Price {
+    type Err = InvalidPrice;
+
+    fn from_str(text: &str) -> Result<Self, InvalidPrice> {
+        let mut base = Rates::default();
+        let mut tiers: Vec<(u64, Rates)> = Vec::new();
+        for word in text.split_ascii_whitespace() {
+            if let Some(above) = word.strip_prefix('>') {
+                let (last, rates) = tiers.last().map_or((0, base), |(above, rates)| (*above, *rates));
+                let above = above.parse().ok().filter(|above| *above > last).ok_or(InvalidPrice)?;
+                tiers.push((above, rates));
+                continue;
+            }
+            let (name, usd) = word.split_once('=').ok_or(InvalidPrice)?;
+            let (_, class) = CLASSES.iter().find(|(known, _)| *known == name).ok_or(InvalidPrice)?;
+            let rates = tiers.last_mut().map_or(&mut base, |(_, rates)| rates);
+            rates.0[*class as usize] = Some(pico(usd).ok_or(InvalidPrice)?);
+        }
+        if !base.is_whole() {
+            return Err(InvalidPrice);
+        }
+        Ok(Self { base, tiers: tiers.into() })
+    }
+}
+
+/// A price that is negative, no number, out of range, or lacks input or output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InvalidPrice;
+
+impl fmt::Display for InvalidPrice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a price needs USD per million tokens, from 0 to 1000000, for input and for output")
+    }
+}
+
+impl std::error::Error for InvalidPrice {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_class_has_its_price_or_that_of_its_kind() {
+        let one_each = Usage {
+            input: 1,
+            cache_read: 1,
+            cache_write: 1,
+            cache_write_1h: 1,
+            input_audio: 1,
+            output: 1,
+            reasoning: 1,
+            output_audio: 1,
+        };
+        for (text, nano) in [
+            ("input=1 output=10", 5 * 1_000 + 3 * 10_000),
+            ("input=1 output=10 write=2", 3 * 1_000 + 2 * 2_000 + 3 * 10_000),
+            (
+                "input=1 output=10 cached=0.1 write=2 write1h=3 reasoning=20 audio_in=30 audio_out=40",
+                1_000 + 10_000 + 95_100,
+            ),
+        ] {
+            assert_eq!(text.parse::<Price>().unwrap().cost(&one_each), nano, "{text}");
+        }
+    }
+
+    #[test]
+    fn it_is_rounded_once_and_half_up() {
+        let price: Price = "input=0.0005 output=0".parse().unwrap();
+        let cost = |input| price.cost(&Usage { input, ..Usage::default() });
+        assert_eq!((cost(0), cost(1), cost(2), cost(3)), (0, 1, 1, 2));
+        assert_eq!(price.cost(&Usage { output: u64::MAX, ..Usage::default() }), 0);
+    }
+
+    #[test]
+    fn nothing_overflows() {
+        let price: Price = "input=1000000 output=1000000".parse().unwrap();
+        let most = Usage { input: u64::MAX, output: u64::MAX, reasoning: u64::MAX, ..Usage::default() };
+        assert_eq!(price.cost(&most), u64::MAX);
+    }
+
+    #[test]
+    fn dollars_and_text_are_the_same_price() {
+        let text: Price = "input=0.15 output=0.6 cached=0.075".parse().unwrap();
+        let dollars = Price::per_million(0.15, 0.6).unwrap().with(TokenClass::CacheRead, 0.075).unwrap();
+        assert_eq!(text, dollars);
+        for usd in [-1.0, f64::NAN, f64::INFINITY, 1_000_001.0] {
+            assert_eq!(Price::per_million(usd, 1.0), Err(InvalidPrice));
+        }
+    }
+
+    #[test]
+    fn what_is_no_price_is_refused() {
+        for text in [
+            "",
+            "input=1",
+            "output=1",
+            "input=1 output=x",
+            "input=1 output=1 tokens=1",
+            "input 1",
+            ">5 input=1 output=1",
+            "input=1 output=1 >9 >8",
+            "input=1 output=1 >x",
+        ] {
+            assert_eq!(text.parse::<Price>(), Err(InvalidPrice), "{text}");
+        }
+    }
+}
