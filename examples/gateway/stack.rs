@@ -10,9 +10,13 @@ use http_body_util::Full;
 use tower::timeout::TimeoutLayer;
 use tower::{Service, ServiceBuilder};
 use tower_completions::client::Client;
+use tower_completions::limit::{MemoryLimits, UsageEndpoint};
 use tower_completions::mock::Mock;
+use tower_completions::price::PriceBook;
 use tower_completions::translate::{Anthropic, Dialect, InvalidConfig, OpenAi};
-use tower_completions::{AuthLayer, BoxError, ChatLayer, Endpoint, Model, ModelRouter, Secret, TranslateLayer};
+use tower_completions::{
+    AuthLayer, BoxError, ChatLayer, Endpoint, Model, ModelRouter, RateLimitLayer, Secret, TranslateLayer,
+};
 use tower_http::request_id::{PropagateRequestIdLayer, SetRequestIdLayer};
 use tower_http::timeout::RequestBodyTimeoutLayer;
 
@@ -33,14 +37,24 @@ where
     let router = ModelRouter::new(models(config)?);
     let models = router.models();
 
-    let chat =
-        ServiceBuilder::new().layer(RequestBodyTimeoutLayer::new(UPLOAD_PAUSE)).layer(ChatLayer::new()).service(router);
+    let limits = RateLimitLayer::new(MemoryLimits::new()).prices(prices(config));
+    let usage = limits.usage();
+    let chat = ServiceBuilder::new()
+        .layer(RequestBodyTimeoutLayer::new(UPLOAD_PAUSE))
+        .layer(ChatLayer::new())
+        .layer(limits)
+        .service(router);
 
     Ok(ServiceBuilder::new()
         .layer(SetRequestIdLayer::x_request_id(RandomId))
         .layer(PropagateRequestIdLayer::x_request_id())
         .layer(AuthLayer::new(config.keys.clone()))
-        .service(Endpoint::new(chat, models)))
+        .service(UsageEndpoint::new(Endpoint::new(chat, models), usage)))
+}
+
+/// The prices that are known, by the ids of the models that clients ask for.
+fn prices(config: &Config) -> PriceBook {
+    PriceBook::from_prices(config.models.iter().filter_map(|model| Some((model.id.as_str(), model.price.clone()?))))
 }
 
 /// The models in the order of the file, each on the service of its provider.

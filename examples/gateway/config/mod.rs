@@ -1,5 +1,7 @@
 //! What the gateway is told to be: a TOML file, checked to the last field before a port is opened.
 
+mod limits;
+mod prices;
 mod read;
 mod table;
 #[cfg(test)]
@@ -7,8 +9,10 @@ mod tests;
 
 use std::time::Duration;
 
+use tower_completions::price::Price;
 use tower_completions::{MemoryKeys, Secret};
 
+pub(crate) use limits::{Counters, OnStoreError};
 pub(crate) use read::{check_listen, parse};
 
 /// A configuration in which everything is known to be usable.
@@ -19,6 +23,7 @@ pub(crate) struct Config {
     pub(crate) providers: Vec<Provider>,
     pub(crate) models: Vec<Model>,
     pub(crate) keys: MemoryKeys,
+    pub(crate) counters: Counters,
 }
 
 #[derive(Debug)]
@@ -68,16 +73,6 @@ pub(crate) struct Model {
     pub(crate) id: String,
     pub(crate) provider: String,
     pub(crate) upstream: String,
-    #[allow(dead_code, reason = "checked already, used when the ledger lands")]
+    /// As the file says, or the provider's list price; `None` if nobody knows.
     pub(crate) price: Option<Price>,
-}
-
-/// USD per million tokens.
-#[derive(Debug)]
-#[allow(dead_code, reason = "checked already, used when the ledger lands")]
-pub(crate) struct Price {
-    pub(crate) input: f64,
-    pub(crate) output: f64,
-    pub(crate) cached_input: Option<f64>,
-    pub(crate) cache_write: Option<f64>,
 }

@@ -6,8 +6,10 @@ use tower_completions::auth::{KeyErrorKind, Principal};
 use tower_completions::translate::BaseUrl;
 use tower_completions::{Key, MemoryKeys, ModelFilter, Secret};
 
+use super::limits::{Counters, counters, limits};
+use super::prices::{list_price, price};
 use super::table::{Refusal, Table, Value, credential};
-use super::{Config, Language, Model, Place, Price, Provider, Timeouts};
+use super::{Config, Language, Model, Place, Provider, Timeouts};
 
 /// The environment: a variable's value, if there is one that is UTF-8.
 pub(crate) type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
@@ -15,7 +17,7 @@ pub(crate) type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
 /// Reads a configuration.
 pub(crate) fn parse(source: &str, env: Environment<'_>) -> Result<Config, Refusal> {
     let mut file = Table::parse(source)?;
-    file.not_yet(["usage", "limits"])?;
+    file.not_yet(["usage"])?;
     let listen = match file.take("listen") {
         Some(listen) => check_listen(listen.text()?).map_err(|reason| listen.refuse(reason))?,
         None => "127.0.0.1:8080".to_owned(),
@@ -24,11 +26,15 @@ pub(crate) fn parse(source: &str, env: Environment<'_>) -> Result<Config, Refusa
         Some(table) => timeouts(table.table()?)?,
         None => Timeouts::default(),
     };
+    let counters = match file.take("limits") {
+        Some(table) => counters(table.table()?)?,
+        None => Counters::default(),
+    };
     let providers = providers(file.tables("providers")?, env)?;
     let models = models(file.tables("models")?, &providers)?;
     let keys = keys(file.tables("keys")?)?;
     file.finish()?;
-    Ok(Config { listen, timeouts, providers, models, keys })
+    Ok(Config { listen, timeouts, providers, models, keys, counters })
 }
 
 /// Checks an address: a host, a colon and a port.
@@ -121,26 +127,20 @@ fn model(mut table: Table<'_>, ids: &mut HashSet<String>, providers: &[Provider]
     let id = unique(&table.require("id")?, ids)?;
     let provider = table.require("provider")?;
     let name = provider.text()?.to_owned();
-    if !providers.iter().any(|provider| provider.name == name) {
+    let Some(found) = providers.iter().find(|provider| provider.name == name) else {
         return Err(provider.refuse("there is no provider of this name"));
-    }
+    };
     let upstream = match table.take("upstream") {
         Some(upstream) => upstream.text()?.to_owned(),
         None => id.clone(),
     };
-    let price = table.take("price").map(|value| price(value.table()?)).transpose()?;
+    let price = match table.take("price") {
+        Some(value) => Some(price(value.table()?)?),
+        None => list_price(found, &upstream),
+    };
     table.not_yet(["fallbacks"])?;
     table.finish()?;
     Ok(Model { id, provider: name, upstream, price })
-}
-
-fn price(mut table: Table<'_>) -> Result<Price, Refusal> {
-    let input = table.require("input")?.dollars()?;
-    let output = table.require("output")?.dollars()?;
-    let cached_input = table.take("cached_input").map(|price| price.dollars()).transpose()?;
-    let cache_write = table.take("cache_write").map(|price| price.dollars()).transpose()?;
-    table.finish()?;
-    Ok(Price { input, output, cached_input, cache_write })
 }
 
 fn keys(tables: Vec<Table<'_>>) -> Result<MemoryKeys, Refusal> {
@@ -158,8 +158,7 @@ fn keys(tables: Vec<Table<'_>>) -> Result<MemoryKeys, Refusal> {
 /// A key with its id, and the field that holds its secret.
 fn key<'a>(mut table: Table<'a>, ids: &mut HashSet<String>) -> Result<(String, Key, Value<'a>), Refusal> {
     let id = unique(&table.require("id")?, ids)?;
-    let caller = Principal::new(id.as_str());
-    table.not_yet(["rpm", "tpm", "parallel", "budget_usd"])?;
+    let caller = Principal::new(id.as_str()).limits(limits(&mut table)?);
     let caller = match table.take("models") {
         Some(models) => caller.models(ModelFilter::new(models.texts()?)),
         None => caller,

@@ -148,6 +148,13 @@ impl<'a> Value<'a> {
         }
     }
 
+    /// A whole number, which may be 0.
+    pub(super) fn count(&self) -> Result<u64, Refusal> {
+        let DeValue::Integer(integer) = &self.value else { return Err(self.mistyped("a whole number")) };
+        let number = u64::from_str_radix(integer.as_str(), integer.radix());
+        number.map_err(|_| self.refuse("must be a whole number of at least 0"))
+    }
+
     /// An amount of money, which may be 0.
     pub(super) fn dollars(&self) -> Result<f64, Refusal> {
         let number = match &self.value {

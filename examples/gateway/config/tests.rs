@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use tower_completions::auth::{Budget, BudgetWindow, KeyStore, Limits, PresentedKey};
+
 use super::*;
 
 fn env(name: &str) -> Option<String> {
@@ -25,6 +27,9 @@ fn the_whole_file_is_understood() {
         connect_ms = 1_500
         first_byte_ms = 60000
         idle_ms = 30000
+        [limits]
+        redis = "redis://user:planted@127.0.0.1:6379/0"
+        on_store_error = "open"
         [[providers]]
         name = "openai"
         protocol = "openai"
@@ -51,6 +56,11 @@ fn the_whole_file_is_understood() {
         id = "alice"
         secret = "sk-planted"
         models = ["gpt-*", "small"]
+        rpm = 60
+        tpm = 100_000
+        parallel = 20
+        budget_usd = 10.5
+        budget_window = "month"
         [[keys]]
         id = "bob"
         secret_sha256 = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
@@ -65,7 +75,17 @@ fn the_whole_file_is_understood() {
     assert!(matches!(&config.providers[0].place, Place::Remote { key: Some(key), .. } if key.expose() == "sk-planted"));
     let names: Vec<&str> = config.models.iter().map(|model| model.upstream.as_str()).collect();
     assert_eq!(names, ["claude-sonnet-4-20250514", "gpt-4o-mini"]);
-    assert_eq!(config.models[0].price.as_ref().unwrap().cache_write, Some(0.0));
+    let price = config.models[0].price.as_ref().unwrap();
+    assert_eq!(price, &"input=3 output=15 cached=0.3 write=0".parse().unwrap());
+    assert_eq!(config.models[1].price, "input=0.15 output=0.6 cached=0.075".parse().ok(), "OpenAI's list price");
+    assert_eq!(
+        (config.counters.on_store_error, config.counters.budget_on_store_error),
+        (OnStoreError::Open, OnStoreError::Closed)
+    );
+    let alice = Limits::new().requests_per_minute(60).tokens_per_minute(100_000).parallel(20);
+    let key = PresentedKey::new("sk-planted").unwrap();
+    let found = tokio_test::block_on(config.keys.lookup(&key)).unwrap().unwrap();
+    assert_eq!(found.limits, alice.budget(Budget::new(10_500_000_000, BudgetWindow::Month)));
     let shown = format!("{config:?}");
     assert!(shown.contains("keys: 2") && !shown.contains("planted"), "{shown}");
 }
@@ -101,7 +121,10 @@ fn bad_files_are_refused_with_line_and_field() {
         ("listen = \"8080\"".to_owned(), 1, "listen", "HOST:PORT"),
         ("listen = \"127.0.0.1:65536\"".to_owned(), 1, "listen", "HOST:PORT"),
         ("\n[usage]\npath = \"usage.jsonl\"".to_owned(), 2, "usage", "not yet"),
-        ("[limits]\non_store_error = \"open\"".to_owned(), 1, "limits", "not yet"),
+        ("[limits]\nredis = \"http://planted\"".to_owned(), 2, "limits.redis", "redis://"),
+        ("[limits]\non_store_error = \"planted\"".to_owned(), 2, "limits.on_store_error", "open, closed or local"),
+        ("[limits]\nbudget_on_store_error = 1".to_owned(), 2, "limits.budget_on_store_error", "expected a string"),
+        ("[limits]\nrpm = 1".to_owned(), 2, "limits.rpm", "unknown field"),
         // Timeouts.
         ("timeouts = 5".to_owned(), 1, "timeouts", "expected a table"),
         ("[timeouts]\nconnect_ms = \"planted\"".to_owned(), 2, "timeouts.connect_ms", "whole number"),
@@ -151,6 +174,7 @@ fn bad_files_are_refused_with_line_and_field() {
         (priced("3.0"), 7, "models.price", "expected a table"),
         (priced("{ input = 3.0 }"), 7, "models.price.output", "missing"),
         (priced("{ input = -1, output = 1 }"), 7, "models.price.input", "at least 0"),
+        (priced("{ input = 1, output = 1000001 }"), 7, "models.price.output", "at most"),
         (priced("{ input = nan, output = 1 }"), 7, "models.price.input", "at least 0"),
         (priced("{ input = 1, output = inf }"), 7, "models.price.output", "at least 0"),
         (priced("{ input = 1, output = \"1\" }"), 7, "models.price.output", "expected a number"),
@@ -176,10 +200,13 @@ fn bad_files_are_refused_with_line_and_field() {
         (key("secret = \"planted\"\nmodels = \"*\""), 4, "keys.models", "array of strings"),
         (key("secret = \"planted\"\nmodels = [\n\"*\",\n1]"), 6, "keys.models", "expected a string"),
         (key("secret = \"planted\"\nmodels = [\"\"]"), 4, "keys.models", "empty"),
-        (key("secret = \"planted\"\nrpm = 60"), 4, "keys.rpm", "not yet"),
-        (key("secret = \"planted\"\ntpm = 60"), 4, "keys.tpm", "not yet"),
-        (key("secret = \"planted\"\nparallel = 60"), 4, "keys.parallel", "not yet"),
-        (key("secret = \"planted\"\nbudget_usd = 60"), 4, "keys.budget_usd", "not yet"),
+        (key("secret = \"planted\"\nrpm = 1.5"), 4, "keys.rpm", "whole number"),
+        (key("secret = \"planted\"\ntpm = -60"), 4, "keys.tpm", "at least 0"),
+        (key("secret = \"planted\"\nparallel = \"60\""), 4, "keys.parallel", "whole number"),
+        (key("secret = \"planted\"\nbudget_usd = -60"), 4, "keys.budget_usd", "at least 0"),
+        (key("secret = \"planted\"\nbudget_usd = \"60\""), 4, "keys.budget_usd", "a number"),
+        (key("secret = \"planted\"\nbudget_usd = 1\nbudget_window = \"week\""), 5, "keys.budget_window", "day, month"),
+        (key("secret = \"planted\"\nbudget_window = \"day\""), 4, "keys.budget_window", "no budget_usd"),
         (key("secret = \"planted\"\nadmin = true"), 4, "keys.admin", "unknown field"),
     ];
     for (source, line, field, reason) in cases {
