@@ -1,6 +1,7 @@
 //! The stack, from the client's request down to the providers.
 
 use std::convert::Infallible;
+use std::error::Error;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -10,6 +11,7 @@ use http_body_util::Full;
 use tower::timeout::TimeoutLayer;
 use tower::{Service, ServiceBuilder};
 use tower_completions::client::Client;
+use tower_completions::limit::redis::{OnStoreError, RedisLimits, RedisOptions};
 use tower_completions::limit::{MemoryLimits, UsageEndpoint};
 use tower_completions::mock::Mock;
 use tower_completions::price::PriceBook;
@@ -20,7 +22,7 @@ use tower_completions::{
 use tower_http::request_id::{PropagateRequestIdLayer, SetRequestIdLayer};
 use tower_http::timeout::RequestBodyTimeoutLayer;
 
-use super::config::{self, Config, Language, Place, Provider, Timeouts};
+use super::config::{self, Config, Counters, Language, Place, Provider, Timeouts};
 use super::idle::IdleTimeout;
 use super::request_id::RandomId;
 
@@ -28,7 +30,7 @@ use super::request_id::RandomId;
 const UPLOAD_PAUSE: Duration = Duration::from_secs(30);
 
 /// Builds the stack for requests with this type of body.
-pub(crate) fn stack<B>(config: &Config) -> Result<impl Gateway<B> + use<B>, InvalidConfig>
+pub(crate) fn stack<B>(config: &Config) -> Result<impl Gateway<B> + use<B>, Box<dyn Error>>
 where
     B: Body + Send + 'static,
     B::Data: Send,
@@ -37,7 +39,7 @@ where
     let router = ModelRouter::new(models(config)?);
     let models = router.models();
 
-    let limits = RateLimitLayer::new(MemoryLimits::new()).prices(prices(config));
+    let limits = counters(&config.counters)?.prices(prices(config));
     let usage = limits.usage();
     let chat = ServiceBuilder::new()
         .layer(RequestBodyTimeoutLayer::new(UPLOAD_PAUSE))
@@ -50,6 +52,25 @@ where
         .layer(PropagateRequestIdLayer::x_request_id())
         .layer(AuthLayer::new(config.keys.clone()))
         .service(UsageEndpoint::new(Endpoint::new(chat, models), usage)))
+}
+
+/// Limits that are counted in Redis, or in memory.
+fn counters(counters: &Counters) -> Result<RateLimitLayer, Box<dyn Error>> {
+    let Some(url) = &counters.redis else { return Ok(RateLimitLayer::new(MemoryLimits::new())) };
+    let options = RedisOptions::new()
+        .on_store_error(on_store_error(counters.on_store_error))
+        .budget_on_store_error(on_store_error(counters.budget_on_store_error));
+    let (store, worker) = RedisLimits::new(url.expose(), options)?;
+    tokio::spawn(worker.run());
+    Ok(RateLimitLayer::new(store))
+}
+
+fn on_store_error(choice: config::OnStoreError) -> OnStoreError {
+    match choice {
+        config::OnStoreError::Open => OnStoreError::Open,
+        config::OnStoreError::Closed => OnStoreError::Closed,
+        config::OnStoreError::Local => OnStoreError::Local,
+    }
 }
 
 /// The prices that are known, by the ids of the models that clients ask for.

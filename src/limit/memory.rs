@@ -115,8 +115,7 @@ impl<C: Clock> MemoryLimits<C> {
     }
 
     fn decide(&self, mut ask: Ask) -> Admission {
-        ask.subjects.retain(|subject| !subject.limits.is_unlimited());
-        lower(&mut ask);
+        ask.reduce();
         let now = self.now();
         let mut locked = self.0.lock_all(&ask.subjects);
         let refusals = ask.subjects.iter().enumerate().filter_map(|(at, subject)| {
@@ -159,19 +158,6 @@ impl<C: Clock> LimitStore for MemoryLimits<C> {
     }
 }
 
-/// Lowers an estimate to what the smallest of its limits can hold: what is larger could never be admitted, and a guess
-/// must not lock a small key out.
-fn lower(ask: &mut Ask) {
-    for limits in ask.subjects.iter().map(|subject| subject.limits) {
-        if let Some(rate) = limits.tokens {
-            ask.estimate.tokens = ask.estimate.tokens.min(rate.amount);
-        }
-        if let Some(budget) = limits.budget {
-            ask.estimate.nano_usd = ask.estimate.nano_usd.min(budget.nano_usd);
-        }
-    }
-}
-
 impl<C> Shared<C> {
     fn place(&self, subject: &Subject) -> usize {
         (self.hasher.hash_one((subject.kind, &*subject.id)) % SHARDS as u64) as usize
@@ -209,18 +195,10 @@ impl Locked<'_> {
         let mut left = Left::default();
         for (at, subject) in subjects.iter().enumerate() {
             let standing = self.shard(at).peek(subject).standing(&subject.limits, now);
-            left.requests = fewer(left.requests, standing.requests);
-            left.tokens = fewer(left.tokens, standing.tokens);
+            left.requests = Allowance::fewer(left.requests, standing.requests);
+            left.tokens = Allowance::fewer(left.tokens, standing.tokens);
         }
         left
-    }
-}
-
-/// Of two allowances the one with less.
-fn fewer(one: Option<Allowance>, other: Option<Allowance>) -> Option<Allowance> {
-    match (one, other) {
-        (Some(one), Some(other)) if other.remaining < one.remaining => Some(other),
-        (one, other) => one.or(other),
     }
 }
 

@@ -13,6 +13,8 @@ mod layer;
 mod learned;
 mod limiter;
 mod memory;
+#[cfg(feature = "redis")]
+pub mod redis;
 mod refusal;
 mod report;
 mod report_json;

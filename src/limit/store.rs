@@ -92,6 +92,22 @@ pub struct Ask {
     pub enforce: bool,
 }
 
+impl Ask {
+    /// Leaves out subjects without limits, and lowers the estimate to what the smallest of the limits can hold: what is
+    /// larger could never be admitted, and a guess must not lock a small key out. Every store begins with it.
+    pub fn reduce(&mut self) {
+        self.subjects.retain(|subject| !subject.limits.is_unlimited());
+        for limits in self.subjects.iter().map(|subject| subject.limits) {
+            if let Some(rate) = limits.tokens {
+                self.estimate.tokens = self.estimate.tokens.min(rate.amount);
+            }
+            if let Some(budget) = limits.budget {
+                self.estimate.nano_usd = self.estimate.nano_usd.min(budget.nano_usd);
+            }
+        }
+    }
+}
+
 /// What a request costs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Cost {
@@ -196,6 +212,16 @@ pub struct Allowance {
     pub remaining: u64,
     /// How long it takes until all of it is there again, if nothing is used.
     pub reset: Duration,
+}
+
+impl Allowance {
+    /// Of two the one with less.
+    pub(crate) fn fewer(one: Option<Self>, other: Option<Self>) -> Option<Self> {
+        match (one, other) {
+            (Some(one), Some(other)) if other.remaining < one.remaining => Some(other),
+            (one, other) => one.or(other),
+        }
+    }
 }
 
 /// How one subject stands with all of its limits.

@@ -1,0 +1,104 @@
+//! How a Redis store is told what to do.
+
+use std::time::Duration;
+
+/// What a limiter does while its store is away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OnStoreError {
+    /// Everybody is let in. What is used meanwhile is charged when the store is back.
+    Open,
+    /// Nobody is let in whose limits are concerned.
+    Closed,
+    /// This process counts for itself, with its share of the limits. What is used meanwhile is charged when the store is
+    /// back, too.
+    Local,
+}
+
+/// Settings of a [`RedisLimits`](super::RedisLimits).
+///
+/// ```
+/// use std::time::Duration;
+/// use tower_completions::limit::redis::{OnStoreError, RedisOptions};
+///
+/// let options = RedisOptions::new().prefix("{prod}").on_store_error(OnStoreError::Open).replicas(3);
+/// # let _ = options;
+/// ```
+#[derive(Clone, Debug)]
+pub struct RedisOptions {
+    pub(super) prefix: String,
+    pub(super) on_store_error: OnStoreError,
+    pub(super) budget_on_store_error: OnStoreError,
+    pub(super) replicas: u64,
+    pub(super) timeout: Duration,
+    pub(super) lease: Duration,
+    pub(super) queue: usize,
+}
+
+impl RedisOptions {
+    /// The defaults: prefix `{completions}`, requests, tokens and answers in progress counted locally while Redis is away,
+    /// budgets closed; one replica; 40 ms for an admission; leases of a minute; 65,536 settlements that may wait.
+    pub fn new() -> Self {
+        Self {
+            prefix: "{completions}".to_owned(),
+            on_store_error: OnStoreError::Local,
+            budget_on_store_error: OnStoreError::Closed,
+            replicas: 1,
+            timeout: Duration::from_millis(40),
+            lease: Duration::from_secs(60),
+            queue: 1 << 16,
+        }
+    }
+
+    /// What all keys begin with. A part in braces is the hash tag, which puts them all into one slot of a cluster: an
+    /// admission needs its caller and the caller's scopes together. Limiters whose callers share nothing may have tags of
+    /// their own.
+    #[must_use]
+    pub fn prefix(self, prefix: impl Into<String>) -> Self {
+        Self { prefix: prefix.into(), ..self }
+    }
+
+    /// What to do about requests, tokens and answers in progress while Redis is away.
+    #[must_use]
+    pub fn on_store_error(self, choice: OnStoreError) -> Self {
+        Self { on_store_error: choice, ..self }
+    }
+
+    /// What to do about budgets while Redis is away.
+    #[must_use]
+    pub fn budget_on_store_error(self, choice: OnStoreError) -> Self {
+        Self { budget_on_store_error: choice, ..self }
+    }
+
+    /// How many processes share the limits: what each allows by itself while Redis is away is this part of them, and one
+    /// at the least.
+    #[must_use]
+    pub fn replicas(self, replicas: u64) -> Self {
+        Self { replicas: replicas.max(1), ..self }
+    }
+
+    /// How long an admission may take before Redis counts as away.
+    #[must_use]
+    pub fn timeout(self, timeout: Duration) -> Self {
+        Self { timeout, ..self }
+    }
+
+    /// How long what an answer in progress holds stays held when its process has gone. It is renewed while the process
+    /// lives; at least a second.
+    #[must_use]
+    pub fn lease(self, lease: Duration) -> Self {
+        Self { lease: lease.max(Duration::from_secs(1)), ..self }
+    }
+
+    /// How many settlements may wait one by one; beyond that they are summed for each subject.
+    #[must_use]
+    pub fn queue(self, settlements: usize) -> Self {
+        Self { queue: settlements, ..self }
+    }
+}
+
+impl Default for RedisOptions {
+    fn default() -> Self {
+        Self::new()
+    }
+}

@@ -1,0 +1,139 @@
+//! The worker: what happens beside the path of requests.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use redis::aio::MultiplexedConnection;
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
+
+use super::queue::Settlement;
+use super::store::Shared;
+
+/// Keeps the connection of a [`RedisLimits`](super::RedisLimits), sends its settlements and renews its leases.
+pub struct Worker(Arc<Shared>);
+
+/// How long Redis has to answer the worker, which nobody waits for.
+const PATIENCE: Duration = Duration::from_millis(400);
+/// How long the worker waits before it tries again.
+const PAUSE: Duration = Duration::from_millis(100);
+/// How many settlements go out in one round trip.
+const BATCH: usize = 128;
+
+/// Redis is away.
+struct Away;
+
+impl Worker {
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
+        Self(shared)
+    }
+
+    /// Runs until it is dropped; spawn it. While it does not run, Redis counts as away.
+    pub async fn run(self) {
+        let _disconnect = OnDrop(&self.0);
+        loop {
+            if let Ok(connection) = self.connect().await {
+                self.0.connect(Some(connection.clone()));
+                let Away = self.serve(connection).await;
+                self.0.connect(None);
+            }
+            sleep(PAUSE).await;
+        }
+    }
+
+    /// A connection on which Redis has answered.
+    async fn connect(&self) -> Result<MultiplexedConnection, Away> {
+        let connecting = async {
+            let mut connection = self.0.client.get_multiplexed_async_connection().await?;
+            redis::cmd("PING").exec_async(&mut connection).await?;
+            Ok::<_, redis::RedisError>(connection)
+        };
+        timeout(PATIENCE, connecting).await.map_err(|_| Away)?.map_err(|_| Away)
+    }
+
+    async fn serve(&self, mut connection: MultiplexedConnection) -> Away {
+        // What was told of an earlier connection.
+        let _stale = timeout(Duration::ZERO, self.0.broken.notified()).await;
+        let mut renewal = interval(self.0.options.lease / 3);
+        renewal.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            let done = tokio::select! {
+                () = self.0.broken.notified() => Err(Away),
+                _ = renewal.tick() => self.renew(&mut connection).await,
+                () = self.0.queue.filled() => self.send(&mut connection).await,
+            };
+            if let Err(away) = done {
+                return away;
+            }
+        }
+    }
+
+    /// Sends settlements. Those that did not arrive are kept. Whether one arrived whose answer was lost nobody knows; it
+    /// is sent again: its lease is known no more then, and it is charged twice rather than never.
+    async fn send(&self, connection: &mut MultiplexedConnection) -> Result<(), Away> {
+        let batch = self.0.queue.take(BATCH);
+        let mut sent = 0;
+        let result = timeout(PATIENCE, async {
+            for settlement in &batch {
+                self.settle(connection, settlement).await?;
+                sent += 1;
+            }
+            Ok(())
+        });
+        let result = result.await.unwrap_or(Err(Away));
+        self.0.queue.done(batch.into_iter().skip(sent).collect());
+        result
+    }
+
+    async fn settle(
+        &self,
+        connection: &mut MultiplexedConnection,
+        (reservation, actual): &Settlement,
+    ) -> Result<(), Away> {
+        if reservation.ask.subjects.is_empty() {
+            return Ok(());
+        }
+        let call = self.0.scripts.settle(&self.0.options.prefix, reservation, actual);
+        call.invoke_async::<redis::Value>(connection).await.map(drop).map_err(|_| Away)
+    }
+
+    /// Renews the leases of the answers that are still in progress.
+    async fn renew(&self, connection: &mut MultiplexedConnection) -> Result<(), Away> {
+        let leases = self.0.leases();
+        if leases.is_empty() {
+            return Ok(());
+        }
+        let lease = self.0.options.lease;
+        let mut pipe = redis::pipe();
+        let time: (u64, u64) = match timeout(PATIENCE, redis::cmd("TIME").query_async(connection)).await {
+            Ok(Ok(time)) => time,
+            _ => return Err(Away),
+        };
+        let expires = time.0 * 1_000_000 + time.1 + lease.as_micros() as u64;
+        for (id, keys) in leases {
+            for key in keys {
+                pipe.zadd(&key, id.to_string(), expires).ignore();
+                pipe.pexpire(&key, lease.as_millis() as i64 + 1000).ignore();
+            }
+        }
+        match timeout(PATIENCE, pipe.exec_async(connection)).await {
+            Ok(Ok(())) => Ok(()),
+            _ => Err(Away),
+        }
+    }
+}
+
+/// The connection is nobody's when the worker has gone.
+struct OnDrop<'a>(&'a Shared);
+
+impl Drop for OnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.connect(None);
+    }
+}
+
+impl fmt::Debug for Worker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Worker").finish_non_exhaustive()
+    }
+}
