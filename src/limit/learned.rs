@@ -77,7 +77,7 @@ mod tests {
         let learned = Learned::new();
         let slot = learned.slot("alice", "m");
         assert_eq!(learned.get(slot), None);
-        let mut follow = |tokens| {
+        let follow = |tokens| {
             learned.learn(slot, tokens);
             learned.get(slot).unwrap()
         };

@@ -64,9 +64,9 @@ impl MemoryLimits {
     }
 }
 
-impl Default for MemoryLimits {
+impl<C: Clock + Default> Default for MemoryLimits<C> {
     fn default() -> Self {
-        Self::new()
+        Self::with_clock(C::default())
     }
 }
 
