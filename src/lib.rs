@@ -80,6 +80,7 @@ pub mod chat;
 pub mod client;
 pub mod clock;
 mod collect;
+mod decimal;
 pub mod error;
 pub mod json;
 pub mod limit;

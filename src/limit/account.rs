@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::bucket::{Bucket, nanos};
 use super::budget::Spent;
-use super::store::{Allowance, Cost, Dimension, Refusal, Standing, Subject};
+use super::store::{Allowance, Cost, Dimension, Left, Refusal, Standing, Subject};
 use crate::auth::{Budget, Limits, Rate};
 
 /// A moment in both of its forms: since the Unix epoch.
@@ -50,10 +50,9 @@ impl Account {
             retry_after,
         };
         let rated = |rate: Option<Rate>, bucket: &Bucket, dimension, units| {
-            let rate = rate?;
-            let wait = bucket.wait(units, rate, now.nanos);
+            let rate = rate.filter(|rate| !bucket.fits(units, *rate, now.nanos))?;
             let used = rate.amount - bucket.allowance(rate, now.nanos).remaining;
-            (wait != Some(Duration::ZERO)).then(|| refusal(dimension, rate.amount, used, units, wait))
+            Some(refusal(dimension, rate.amount, used, units, bucket.wait(units, rate, now.nanos)))
         };
         let requests = rated(limits.requests, &self.requests, Dimension::Requests, ask.requests);
         let tokens = rated(limits.tokens, &self.tokens, Dimension::Tokens, ask.tokens);
@@ -104,11 +103,20 @@ impl Account {
         self.idle_from = self.idle_from(limits, now);
     }
 
-    /// How much is left of each limit.
-    pub(crate) fn standing(&self, limits: &Limits, now: Moment) -> Standing {
-        Standing {
+    /// How much is left of the rates.
+    pub(crate) fn left(&self, limits: &Limits, now: Moment) -> Left {
+        Left {
             requests: limits.requests.map(|rate| self.requests.allowance(rate, now.nanos)),
             tokens: limits.tokens.map(|rate| self.tokens.allowance(rate, now.nanos)),
+        }
+    }
+
+    /// How much is left of each limit.
+    pub(crate) fn standing(&self, limits: &Limits, now: Moment) -> Standing {
+        let Left { requests, tokens } = self.left(limits, now);
+        Standing {
+            requests,
+            tokens,
             parallel: limits.parallel.map(|limit| Allowance {
                 limit,
                 remaining: limit.saturating_sub(self.parallel),

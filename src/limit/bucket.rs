@@ -49,6 +49,12 @@ impl Bucket {
         bucket
     }
 
+    /// Whether this many units have to wait.
+    pub(crate) fn fits(&self, units: u64, rate: Rate, now: u64) -> bool {
+        let bucket = self.settle_to(rate, now);
+        rate.amount > 0 && bucket.level.saturating_add(bucket.scaled(units)) <= bucket.scaled(rate.amount)
+    }
+
     /// How long this many units have to wait; `None` if no time is long enough.
     pub(crate) fn wait(&self, units: u64, rate: Rate, now: u64) -> Option<Duration> {
         let bucket = self.settle_to(rate, now);
@@ -120,7 +126,8 @@ mod tests {
     const NOW: u64 = 1_700_000_000 * SECOND;
 
     fn admit(bucket: &mut Bucket, units: u64, rate: Rate, now: u64) -> bool {
-        let fits = bucket.wait(units, rate, now) == Some(Duration::ZERO);
+        let fits = bucket.fits(units, rate, now);
+        assert_eq!(fits, bucket.wait(units, rate, now) == Some(Duration::ZERO));
         if fits {
             bucket.charge(units, rate, now);
         }
@@ -174,6 +181,7 @@ mod tests {
         let rate = Rate::per_minute(0);
         let bucket = Bucket::default();
         assert_eq!((bucket.wait(1, rate, NOW), bucket.wait(0, rate, NOW)), (None, None));
+        assert!(!bucket.fits(0, rate, NOW));
     }
 
     #[test]

@@ -64,7 +64,7 @@ fn month_of(day: u64) -> u64 {
 }
 
 /// The first day of a month, both counted since January 1970.
-fn first_day(month: u64) -> u64 {
+pub(super) fn first_day(month: u64) -> u64 {
     const BEFORE: [u64; 12] = [0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334];
     let (year, month) = (1970 + month / 12, (month % 12) as usize);
     // The leap years before a year.

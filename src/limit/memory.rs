@@ -4,13 +4,14 @@ use std::collections::HashMap;
 use std::collections::hash_map::RandomState;
 use std::fmt;
 use std::hash::BuildHasher;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use super::account::{Account, Moment};
 use super::store::{
     Admission, Allowance, Ask, Cost, Left, LimitStore, Refusal, Reservation, Standing, Subject, SubjectKind,
 };
+use super::sync::{Mutex, MutexGuard};
 use crate::clock::{Clock, SystemClock};
 use crate::error::BoxError;
 
@@ -194,9 +195,9 @@ impl Locked<'_> {
     fn left(&mut self, subjects: &[Subject], now: Moment) -> Left {
         let mut left = Left::default();
         for (at, subject) in subjects.iter().enumerate() {
-            let standing = self.shard(at).peek(subject).standing(&subject.limits, now);
-            left.requests = Allowance::fewer(left.requests, standing.requests);
-            left.tokens = Allowance::fewer(left.tokens, standing.tokens);
+            let its = self.shard(at).peek(subject).left(&subject.limits, now);
+            left.requests = Allowance::fewer(left.requests, its.requests);
+            left.tokens = Allowance::fewer(left.tokens, its.tokens);
         }
         left
     }

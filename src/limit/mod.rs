@@ -13,13 +13,17 @@ mod layer;
 mod learned;
 mod limiter;
 mod memory;
+#[cfg(all(test, shuttle))]
+mod model;
 #[cfg(feature = "redis")]
 pub mod redis;
 mod refusal;
 mod report;
 mod report_json;
+mod restore;
 mod service;
 mod store;
+mod sync;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
@@ -32,6 +36,7 @@ pub use future::ResponseFuture;
 pub use layer::RateLimitLayer;
 pub use memory::MemoryLimits;
 pub use report::{UsageFuture, UsageReport};
+pub use restore::Restored;
 pub use service::RateLimit;
 pub use store::{
     Admission, Allowance, Ask, Cost, Dimension, Left, LimitStore, Refusal, Reservation, Spending, Standing, Subject,

@@ -13,7 +13,6 @@
 mod book;
 #[cfg(feature = "bundled-prices")]
 mod bundle;
-mod decimal;
 mod table;
 
 pub use book::PriceBook;

@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use super::decimal::{MAX_PICO, pico};
+use crate::decimal;
 use crate::usage::Usage;
 
 /// What a model's tokens cost, for each disjoint class of [`Usage`].
@@ -75,6 +75,10 @@ const CLASSES: [(&str, TokenClass); 8] = [
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Rates([Option<u64>; CLASSES.len()]);
 
+/// How many decimals of a USD for a million tokens count: the last one is a pico-dollar for one token.
+const DECIMALS: usize = 6;
+/// The largest price: a dollar for a token.
+const MAX_PICO: u64 = 1_000_000_000_000;
 const PICO_PER_NANO: u128 = 1000;
 
 impl Rates {
@@ -158,8 +162,9 @@ impl FromStr for Price {
             }
             let (name, usd) = word.split_once('=').ok_or(InvalidPrice)?;
             let (_, class) = CLASSES.iter().find(|(known, _)| *known == name).ok_or(InvalidPrice)?;
+            let pico = decimal::scaled(usd, DECIMALS).filter(|pico| *pico <= MAX_PICO).ok_or(InvalidPrice)?;
             let rates = tiers.last_mut().map_or(&mut base, |(_, rates)| rates);
-            rates.0[*class as usize] = Some(pico(usd).ok_or(InvalidPrice)?);
+            rates.0[*class as usize] = Some(pico);
         }
         if !base.is_whole() {
             return Err(InvalidPrice);

@@ -1,0 +1,202 @@
+//! Budgets after a restart: what a usage log says was spent.
+
+use std::io::{self, BufRead};
+use std::time::Duration;
+
+use super::memory::MemoryLimits;
+use super::store::Subject;
+use crate::clock::Clock;
+use crate::decimal;
+use crate::json::Raw;
+
+/// What was read of a usage log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Restored {
+    /// Lines that were charged to somebody.
+    pub charged: u64,
+    /// Lines that charge nobody: nobody's key, or an unknown cost.
+    pub free: u64,
+    /// Lines that could not be read, among them a last one that was cut off.
+    pub unreadable: u64,
+    /// All that was spent, in nano-dollars, in whatever window.
+    pub nano_usd: u64,
+}
+
+/// The longest line that is read as a whole.
+const MAX_LINE: u64 = 1 << 20;
+
+impl<C: Clock> MemoryLimits<C> {
+    /// Counts what a usage log says was spent, so that budgets survive a restart. Call it before requests are served.
+    ///
+    /// The log has one JSON object on each line, with `key` (the caller's id), `cost_usd` (a decimal string, or null where
+    /// nobody knows) and `time` (RFC 3339, in UTC); other fields are not looked at. It is read line by line, whatever its
+    /// length. `subjects` says who pays for a caller: the caller itself, and its scopes, with their limits.
+    ///
+    /// ```
+    /// use tower_completions::auth::{Budget, Limits};
+    /// use tower_completions::limit::{MemoryLimits, Subject};
+    ///
+    /// let log = r#"{"id":"1","time":"2026-11-22T10:00:00Z","key":"alice","cost_usd":"0.25"}
+    /// {"id":"2","time":"2026-11-22T10:00:01Z","key":"alice","cost_usd":null}
+    /// {"id":"3","time":"2026-11-22T10:0"#;
+    /// let store = MemoryLimits::new();
+    /// let limits = Limits::new().budget(Budget::total_usd(1.0));
+    /// let restored = store.restore_log(log.as_bytes(), |key| vec![Subject::caller(key, limits)])?;
+    /// assert_eq!((restored.charged, restored.free, restored.unreadable), (1, 1, 1));
+    /// assert_eq!(restored.nano_usd, 250_000_000);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If the log cannot be read. What was read before counts.
+    pub fn restore_log(&self, mut log: impl BufRead, subjects: impl Fn(&str) -> Vec<Subject>) -> io::Result<Restored> {
+        let mut restored = Restored::default();
+        let mut line = Vec::new();
+        while read_line(&mut log, &mut line)? {
+            match Entry::read(&line) {
+                None => restored.unreadable += 1,
+                Some(Entry { spent: None, .. }) => restored.free += 1,
+                Some(Entry { key, time, spent: Some(nano_usd) }) => {
+                    for subject in subjects(&key) {
+                        self.restore(&subject, nano_usd, time);
+                    }
+                    restored.charged += 1;
+                    restored.nano_usd = restored.nano_usd.saturating_add(nano_usd);
+                }
+            }
+        }
+        Ok(restored)
+    }
+}
+
+/// The next line that is not blank, without its end. What is too long is cut, and then cannot be read.
+fn read_line(log: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<bool> {
+    loop {
+        line.clear();
+        let read = io::Read::take(&mut *log, MAX_LINE).read_until(b'\n', line)?;
+        if read == 0 {
+            return Ok(false);
+        }
+        if line.last() != Some(&b'\n') {
+            skip_rest(log)?;
+        }
+        if !line.trim_ascii().is_empty() {
+            return Ok(true);
+        }
+    }
+}
+
+fn skip_rest(log: &mut impl BufRead) -> io::Result<()> {
+    loop {
+        let buffer = log.fill_buf()?;
+        let end = memchr::memchr(b'\n', buffer).map(|at| at + 1);
+        let read = end.unwrap_or(buffer.len());
+        log.consume(read);
+        if end.is_some() || read == 0 {
+            return Ok(());
+        }
+    }
+}
+
+/// What a line says of money.
+struct Entry {
+    key: String,
+    time: Duration,
+    /// `None` if nobody pays, or nobody knows how much.
+    spent: Option<u64>,
+}
+
+impl Entry {
+    fn read(line: &[u8]) -> Option<Self> {
+        let line = Raw::from_bytes(line.trim_ascii()).ok()?;
+        let (mut key, mut time, mut cost) = (None, None, None);
+        for (name, value) in line.fields() {
+            match &*name.to_str() {
+                "key" => key = Some(value),
+                "time" => time = value.as_str(),
+                "cost_usd" => cost = Some(value),
+                _ => {}
+            }
+        }
+        let (key, cost, time) = (key?, cost?, timestamp(&time?)?);
+        if key.is_null() || cost.is_null() {
+            return Some(Self { key: String::new(), time, spent: None });
+        }
+        let spent = decimal::scaled(&cost.as_str()?, 9)?;
+        Some(Self { key: key.as_str()?.into_owned(), time, spent: Some(spent) })
+    }
+}
+
+/// The seconds since the Unix epoch of an RFC 3339 time in UTC; fractions are left out.
+fn timestamp(text: &str) -> Option<Duration> {
+    let (date, time) = text.strip_suffix(['Z', 'z']).and_then(|text| text.split_once(['T', 't', ' ']))?;
+    let mut date = date.splitn(3, '-').map(|part| part.parse::<u64>().ok());
+    let mut time = time.split('.').next()?.splitn(3, ':').map(|part| part.parse::<u64>().ok());
+    let (year, month, day) = (date.next()??, date.next()??, date.next()??);
+    let (hour, minute, second) = (time.next()??, time.next()??, time.next()??);
+    let in_range = (1970..10_000).contains(&year) && (1..=12).contains(&month) && (1..=31).contains(&day);
+    if !in_range || hour > 23 || minute > 59 || second > 60 {
+        return None;
+    }
+    let days = super::budget::first_day((year - 1970) * 12 + month - 1) + day - 1;
+    Some(Duration::from_secs(days * 86_400 + hour * 3600 + minute * 60 + second))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::auth::{Budget, BudgetWindow, Limits};
+    use crate::clock::ManualClock;
+    use crate::limit::LimitStore;
+
+    #[test]
+    fn times_are_those_of_the_calendar() {
+        for (text, seconds) in [
+            ("1970-01-01T00:00:00Z", Some(0)),
+            ("2024-02-29T23:00:00Z", Some(1_709_247_600)),
+            ("2026-11-22T23:59:59.999999Z", Some(1_795_391_999)),
+            ("2026-11-22 23:59:59z", Some(1_795_391_999)),
+            ("2026-11-22T23:59:59+01:00", None),
+            ("2026-11-22", None),
+            ("2026-13-01T00:00:00Z", None),
+            ("1969-12-31T23:59:59Z", None),
+            ("-1-01-01T00:00:00Z", None),
+        ] {
+            assert_eq!(timestamp(text), seconds.map(Duration::from_secs), "{text}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_was_spent_in_this_window_counts_for_everybody_who_pays() {
+        let log = concat!(
+            "{\"key\":\"alice\",\"cost_usd\":\"0.000000002\",\"time\":\"2026-11-22T10:00:00Z\"}\n",
+            "\n",
+            "{\"key\":\"alice\",\"cost_usd\":\"5\",\"time\":\"2026-11-21T23:59:59Z\",\"id\":{\"deep\":[1]}}\r\n",
+            "not JSON\n",
+            "{\"key\":\"alice\",\"cost_usd\":\"-5\",\"time\":\"2026-11-22T10:00:00Z\"}\n",
+            "{\"key\":\"alice\",\"cost_usd\":5,\"time\":\"2026-11-22T10:00:00Z\"}\n",
+            "{\"key\":null,\"cost_usd\":\"7\",\"time\":\"2026-11-22T10:00:00Z\"}\n",
+            "{\"key\":\"bob\",\"cost_usd\":\"0.000000003\",\"time\":\"2026-11-22T11:00:00Z\"}",
+        );
+        let store = MemoryLimits::with_clock(ManualClock::new(Duration::from_secs(1_795_391_999)));
+        let limits = Limits::new().budget(Budget::new(100, BudgetWindow::Day));
+        let who = |key: &str| vec![Subject::caller(key, limits), Subject::scope("team", limits)];
+        let restored = store.restore_log(log.as_bytes(), who).unwrap();
+        assert_eq!((restored.charged, restored.free, restored.unreadable), (3, 1, 3));
+        assert_eq!(restored.nano_usd, 5_000_000_005);
+        let subjects =
+            vec![Subject::caller("alice", limits), Subject::caller("bob", limits), Subject::scope("team", limits)];
+        let standings = store.standing(subjects).await.unwrap();
+        let spent: Vec<u64> = standings.iter().map(|standing| standing.budget.unwrap().spent).collect();
+        assert_eq!(spent, [2, 3, 5]);
+    }
+
+    #[test]
+    fn a_line_without_end_costs_no_memory() {
+        let mut log = vec![b'x'; 3 << 20];
+        log.extend_from_slice(b"\n{\"key\":\"a\",\"cost_usd\":\"1\",\"time\":\"2026-11-22T10:00:00Z\"}\n");
+        let restored = MemoryLimits::new().restore_log(log.as_slice(), |_| Vec::new()).unwrap();
+        assert_eq!((restored.unreadable, restored.charged), (1, 1));
+    }
+}
