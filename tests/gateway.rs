@@ -293,6 +293,98 @@ async fn a_stream_in_progress_is_brought_to_its_end() {
     }
 }
 
+/// The same configuration, with limits for the only key.
+fn limited(base_url: &str, head: &str, limits: &str) -> String {
+    let price = "[[models]]\nprice = { input = 1.0, output = 2.0 }\n";
+    format!("{}{limits}\n", over(base_url, "")).replace("[[models]]\n", price).replacen(
+        "[timeouts]",
+        &format!("{head}[timeouts]"),
+        1,
+    )
+}
+
+#[tokio::test]
+async fn a_key_is_kept_to_its_limits_and_told_of_them() {
+    let upstream = Mock::openai().listen().await.unwrap();
+    let limits = "rpm = 2\ntpm = 100000\nparallel = 5\nbudget_usd = 1.5\nbudget_window = \"month\"";
+    let gateway = Gateway::configured("limits", &limited(&upstream.base_url(), "", limits));
+    let first = send(gateway.chat("sk-alice", &hello("small", true))).await;
+    assert_eq!(
+        (first.status(), &first.headers()["x-ratelimit-remaining-requests"]),
+        (200.try_into().unwrap(), &"1".parse().unwrap())
+    );
+    assert_eq!(send(gateway.chat("sk-alice", &hello("nobody", false))).await.status(), 404, "which costs nothing");
+    assert_eq!(send(gateway.chat("sk-alice", &hello("small", false))).await.status(), 200);
+    let refused = send(gateway.chat("sk-alice", &hello("small", false))).await;
+    assert_eq!(refusal(&refused), (429, "rate_limit_exceeded".into()));
+    let wait: u64 = refused.headers()["retry-after-ms"].to_str().unwrap().parse().unwrap();
+    assert!((20_000..=30_000).contains(&wait), "{wait}");
+
+    let usage = parsed(&send(gateway.get("/v1/usage", "sk-alice")).await);
+    assert_eq!((&usage["id"], &usage["requests"]["limit"]), (&"alice".into(), &2.into()));
+    assert_eq!((&usage["budget"]["limit_usd"], &usage["budget"]["window"]), (&"1.5".into(), &"month".into()));
+    assert_ne!(usage["budget"]["spent_usd"], "0");
+    assert_eq!(refusal(&send(gateway.get("/v1/usage", "sk-nobody")).await).0, 401);
+}
+
+/// Keys that nobody has cost no memory: authentication comes before anything is counted.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn strangers_leave_memory_flat() {
+    let upstream = Mock::openai().listen().await.unwrap();
+    let gateway = Gateway::configured("strangers", &limited(&upstream.base_url(), "", "rpm = 2"));
+    let resident = || {
+        let status = fs::read_to_string(format!("/proc/{}/status", gateway.child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse::<u64>().unwrap()
+    };
+    let client = Client::new();
+    let mut after_some = 0;
+    for at in 0..100_000 {
+        let answer = client.clone().oneshot(gateway.chat(&format!("sk-{at}"), &Value::Null)).await.unwrap();
+        assert_eq!(answer.status(), 401);
+        answer.into_body().collect().await.unwrap();
+        if at == 2_000 {
+            after_some = resident();
+        }
+    }
+    let grown = resident().saturating_sub(after_some);
+    assert!(grown < 2_000, "{grown} kB for 98,000 keys");
+}
+
+/// Three gateways before one Redis are one limit.
+#[tokio::test]
+#[ignore = "needs redis-server"]
+async fn three_processes_share_a_limit() {
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let arguments = ["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", ""];
+    let mut redis = Command::new("redis-server").args(arguments).stdout(Stdio::null()).spawn().unwrap();
+    sleep(Duration::from_millis(500));
+    let upstream = Mock::openai().listen().await.unwrap();
+    let head = format!("[limits]\nredis = \"redis://127.0.0.1:{port}/0\"\non_store_error = \"closed\"\n");
+    let source = limited(&upstream.base_url(), &head, "rpm = 50\nbudget_usd = 1");
+    let gateways: Vec<Gateway> = (0..3).map(|at| Gateway::configured(&format!("redis-{at}"), &source)).collect();
+    sleep(Duration::from_millis(500));
+
+    let begin = Instant::now();
+    let mut racing = tokio::task::JoinSet::new();
+    let client = Client::new();
+    for at in 0..192 {
+        let request = gateways[at % 3].chat("sk-alice", &hello("small", false));
+        let client = client.clone();
+        racing.spawn(async move { read(client.oneshot(request).await.unwrap()).await.status().as_u16() });
+    }
+    let answers = racing.join_all().await;
+    let admitted = answers.iter().filter(|status| **status == 200).count() as u64;
+    let refilled = begin.elapsed().as_secs() * 50 / 60 + 1;
+    assert!((50..=50 + refilled).contains(&admitted), "{admitted}: {answers:?}");
+    assert!(answers.iter().all(|status| matches!(status, 200 | 429)), "{answers:?}");
+    redis.kill().unwrap();
+    redis.wait().unwrap();
+    let closed = send(gateways[0].chat("sk-alice", &hello("small", false))).await;
+    assert_eq!(closed.status(), 503, "{closed:?}");
+}
+
 #[test]
 fn bad_files_and_arguments_end_it_at_once() {
     let unset = over("https://h", "").replace("GATEWAY_TEST_KEY", "GATEWAY_TEST_NO_KEY");

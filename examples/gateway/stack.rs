@@ -17,7 +17,7 @@ use tower_completions::mock::Mock;
 use tower_completions::price::PriceBook;
 use tower_completions::translate::{Anthropic, Dialect, InvalidConfig, OpenAi};
 use tower_completions::{
-    AuthLayer, BoxError, ChatLayer, Endpoint, Model, ModelRouter, RateLimitLayer, Secret, TranslateLayer,
+    AuthLayer, BoxError, ChatLayer, Endpoint, Model, ModelFilter, ModelRouter, RateLimitLayer, Secret, TranslateLayer,
 };
 use tower_http::request_id::{PropagateRequestIdLayer, SetRequestIdLayer};
 use tower_http::timeout::RequestBodyTimeoutLayer;
@@ -39,7 +39,8 @@ where
     let router = ModelRouter::new(models(config)?);
     let models = router.models();
 
-    let limits = counters(&config.counters)?.prices(prices(config));
+    let known = ModelFilter::new(config.models.iter().map(|model| model.id.as_str()));
+    let limits = counters(&config.counters)?.prices(prices(config)).models(known);
     let usage = limits.usage();
     let chat = ServiceBuilder::new()
         .layer(RequestBodyTimeoutLayer::new(UPLOAD_PAUSE))

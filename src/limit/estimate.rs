@@ -3,7 +3,7 @@
 use super::learned::Slot;
 use super::limiter::Limiter;
 use super::store::{Cost, Subject};
-use crate::auth::Principal;
+use crate::auth::{ModelFilter, Principal};
 use crate::chat::ChatRequest;
 use crate::error::ApiError;
 use crate::price::Price;
@@ -71,8 +71,8 @@ pub(super) fn is_unpriced(estimate: &Estimate, subjects: &[Subject]) -> bool {
 
 /// A budget refuses what it cannot price. A model that the caller may not use at all looks like one that is not there,
 /// here as in the router.
-pub(super) fn unpriced(model: &str, principal: Option<&Principal>) -> ApiError {
-    if principal.is_some_and(|principal| !principal.models.allows(model)) {
+pub(super) fn unpriced(model: &str, known: &ModelFilter, principal: Option<&Principal>) -> ApiError {
+    if !known.allows(model) || principal.is_some_and(|principal| !principal.models.allows(model)) {
         return ApiError::model_not_found(model);
     }
     let message =
@@ -88,7 +88,6 @@ mod tests {
 
     use super::super::testing::Script;
     use super::*;
-    use crate::auth::ModelFilter;
     use crate::clock::SystemClock;
 
     fn limiter() -> Limiter {
@@ -144,10 +143,11 @@ mod tests {
     fn a_model_that_one_may_not_use_is_not_told_of() {
         let bob = Principal::new("bob").models(ModelFilter::new(["gpt-*"]));
         for (model, status, code) in [("gpt-9", 403, "model_not_priced"), ("opus", 404, "model_not_found")] {
-            let error = unpriced(model, Some(&bob));
+            let error = unpriced(model, &ModelFilter::all(), Some(&bob));
             assert_eq!((error.status().as_u16(), error.code(), error.param()), (status, Some(code), Some("model")));
             assert!(error.message().contains(model));
         }
-        assert_eq!(unpriced("opus", None).status(), 403);
+        assert_eq!(unpriced("opus", &ModelFilter::all(), None).status(), 403);
+        assert_eq!(unpriced("opus", &ModelFilter::new(["haiku"]), None).status(), 404);
     }
 }

@@ -7,7 +7,7 @@ use super::limiter::Limiter;
 use super::report::UsageReport;
 use super::service::RateLimit;
 use super::store::LimitStore;
-use crate::auth::Limits;
+use crate::auth::{Limits, ModelFilter};
 use crate::clock::{Clock, SystemClock};
 use crate::price::PriceBook;
 
@@ -32,6 +32,13 @@ impl RateLimitLayer {
     #[must_use]
     pub fn prices(self, prices: PriceBook) -> Self {
         self.with(|limiter| limiter.prices = prices)
+    }
+
+    /// The models that there are, where the host knows them: who has a budget and asks for another one is told that there
+    /// is no such model, rather than that it has no price. All of them, if nothing else is said.
+    #[must_use]
+    pub fn models(self, models: ModelFilter) -> Self {
+        self.with(|limiter| limiter.models = models)
     }
 
     /// The limits that all requests without a [`Principal`](crate::Principal) share, under the name `anonymous`; none by

@@ -8,7 +8,7 @@ use http::Extensions;
 
 use super::learned::Learned;
 use super::store::{Admission, Ask, Cost, LimitStore, Reservation, Standing, Subject, SubjectKind};
-use crate::auth::{Limits, Principal};
+use crate::auth::{Limits, ModelFilter, Principal};
 use crate::clock::Clock;
 use crate::error::BoxError;
 use crate::price::PriceBook;
@@ -43,6 +43,8 @@ impl<L: LimitStore> AnyStore for L {
 pub(super) struct Limiter {
     store: Arc<dyn AnyStore>,
     pub(super) prices: PriceBook,
+    /// The models that there are.
+    pub(super) models: ModelFilter,
     pub(super) anonymous: Limits,
     pub(super) enforce: bool,
     pub(super) default_output: u64,
@@ -58,6 +60,7 @@ impl Limiter {
         Self {
             store: Arc::new(store),
             prices: PriceBook::new(),
+            models: ModelFilter::all(),
             anonymous: Limits::new(),
             enforce: true,
             default_output,
@@ -112,7 +115,7 @@ fn subject(kind: SubjectKind, id: &Arc<str>, limits: Limits) -> Subject {
 mod tests {
     use super::super::testing::Script;
     use super::*;
-    use crate::auth::{ModelFilter, Scope};
+    use crate::auth::Scope;
     use crate::clock::SystemClock;
 
     fn ids(limiter: &Limiter, extensions: &Extensions, model: &str) -> Vec<String> {

@@ -51,7 +51,8 @@ where
         let caller = principal.map_or("", |principal| &principal.id);
         let estimate = Estimate::new(&self.limiter, chat, caller);
         let is_unpriced = is_unpriced(&estimate, &subjects);
-        let refusal = (is_unpriced && self.limiter.enforce).then(|| unpriced(chat.model(), principal));
+        let refusal =
+            (is_unpriced && self.limiter.enforce).then(|| unpriced(chat.model(), &self.limiter.models, principal));
         // The ready service leaves also for a refusal, so that one who is refused keeps no permit on an idle connection.
         let clone = self.inner.clone();
         let service = mem::replace(&mut self.inner, clone);

@@ -114,6 +114,18 @@ id = "bob"
 secret = "sk-test-bob"
 models = ["gpt-*"]
 
+# Thirty requests at once, and one more each two seconds.
+[[keys]]
+id = "carol"
+secret = "sk-test-carol"
+rpm = 30
+
+# Less money than one answer costs.
+[[keys]]
+id = "dave"
+secret = "sk-test-dave"
+budget_usd = 0.000001
+
 [[models]]
 id = "mini"
 provider = "openai"
@@ -121,8 +133,9 @@ upstream = "gpt-4o-mini"
 EOF
   local model
   for model in gpt-4o-mini gpt-5; do
-    printf '\n[[models]]\nid = "%s"\nprovider = "openai"\n' "$model"
+    printf '\n[[models]]\nid = "%s"\nprovider = "openai"\nprice = { input = 0.15, output = 0.6 }\n' "$model"
   done
+  printf '\n[[models]]\nid = "unpriced"\nprovider = "openai"\n'
   for model in claude-sonnet-4-20250514 claude-sonnet-4-5 claude-sonnet-4-6; do
     printf '\n[[models]]\nid = "%s"\nprovider = "claude"\n' "$model"
   done
