@@ -8,10 +8,11 @@
 //! host's own router (axum, hyper, anything that takes a tower Service)
 //!   └─ AuthLayer            who is asking?           401 before a byte of the body is read
 //!      └─ ChatLayer         HTTP becomes a chat      reads, checks and indexes the body once; errors become OpenAI's
-//!         └─ ModelRouter    who answers this model?  also GET /v1/models
-//!            ├─ TranslateLayer<OpenAi>     · HTTP client
-//!            ├─ TranslateLayer<Anthropic>  · HTTP client
-//!            └─ the host's own service
+//!         └─ RateLimitLayer    may they, now?        holds an estimate back, settles the truth; also GET /v1/usage
+//!            └─ ModelRouter    who answers this model?  also GET /v1/models
+//!               ├─ TranslateLayer<OpenAi>     · HTTP client
+//!               ├─ TranslateLayer<Anthropic>  · HTTP client
+//!               └─ the host's own service
 //! ```
 //!
 //! # The stack
@@ -50,11 +51,13 @@
 //! |---|---|---|
 //! | [`auth`] | [`AuthLayer`], [`KeyStore`], [`Principal`]: who is asking | keys in front of any HTTP service |
 //! | [`chat`] | [`ChatLayer`], [`ChatRequest`]: the border; the verbs of an answer and their writers | checked requests and OpenAI's errors for a model of one's own |
+//! | [`limit`] | [`RateLimitLayer`], [`LimitStore`], `MemoryLimits`: requests, tokens, answers at once and money | limits in front of somebody's vLLM |
+//! | [`price`] | `Price`, `PriceBook`: what tokens cost | the cost of a usage in a command-line tool |
 //! | [`route`] | [`ModelRouter`], [`Endpoint`]: who answers which model, and the list of models | several models behind one URL |
 //! | [`translate`] | [`TranslateLayer`] and the dialects | a provider's protocol in a command-line tool |
 //! | [`usage`] | [`Usage`], [`UsageCell`], [`Served`]: what an answer tells the layers outside it | metering |
 //! | [`error`](mod@error) | [`ApiError`]: OpenAI's error object | refusals by the host's own layers |
-//! | [`body`], [`json`], [`secret`] | what the others are made of | |
+//! | [`body`], [`clock`], [`json`], [`secret`] | what the others are made of | |
 //! | `client` | a ready-made HTTP client | |
 //! | `mock` | providers that are not real | tests and demos |
 //!
@@ -66,7 +69,9 @@
 //! | feature | default | what it adds |
 //! |---|---|---|
 //! | `memory-keys` | yes | `MemoryKeys`: keys in memory, as SHA-256 digests |
+//! | `bundled-prices` | no | `price::bundled`: list prices of about a thousand models, 70 kB |
 //! | `client` | no | `client::Client`: hyper-util's pool over rustls |
+//! | `redis` | no | `limit::redis`: limits and budgets of several processes in one Redis |
 //! | `mock` | no | `mock::Mock`: scripted providers, in process and on sockets |
 //!
 //! Without features nothing here needs a runtime: no task is spawned and no timer started.
@@ -106,7 +111,10 @@ pub use secret::Secret;
 pub use translate::TranslateLayer;
 pub use usage::{Observed, Served, Usage, UsageCell, UsageSource};
 
-/// The snippets of the README, which have to compile.
+/// The snippets of the README and of the pages, which have to compile and be true.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;
+#[cfg(doctest)]
+#[doc = include_str!("../docs/limits.md")]
+struct LimitsPage;

@@ -4,6 +4,7 @@ use http::header::AUTHORIZATION;
 use http::{HeaderValue, Uri};
 
 use super::decoder::OpenAiDecoder;
+use super::foreign;
 use crate::chat::ChatRequest;
 use crate::error::ApiError;
 use crate::json::Raw;
@@ -23,9 +24,14 @@ use crate::translate::scrub::Scrub;
 #[derive(Clone, Debug)]
 pub struct OpenAi {
     uri: Uri,
+    /// Whether the server hands on what others have signed.
+    hands_on: bool,
     authorization: Option<HeaderValue>,
     scrub: Scrub,
 }
+
+/// The host that takes Claude's and Gemini's signatures and hands them on.
+const OPEN_ROUTER: &str = "openrouter.ai";
 
 impl OpenAi {
     /// An upstream at this base URL, which ends in `/v1` for most servers; `/chat/completions` is added to it.
@@ -34,7 +40,8 @@ impl OpenAi {
     /// If it is not an `http` or `https` URL without user, query and fragment.
     pub fn new(base_url: &str) -> Result<Self, InvalidConfig> {
         let uri = BaseUrl::new(base_url)?.join("/chat/completions")?;
-        Ok(Self { uri, authorization: None, scrub: Scrub::default() })
+        let hands_on = uri.host().is_some_and(|host| host.eq_ignore_ascii_case(OPEN_ROUTER));
+        Ok(Self { uri, hands_on, authorization: None, scrub: Scrub::default() })
     }
 
     /// The API key, sent as `Authorization: Bearer`. Never the client's: that one does not travel upstream.
@@ -56,6 +63,11 @@ impl Dialect for OpenAi {
         let patch = chat.patch();
         let patch = match usage_always(chat) {
             Some(options) => patch.set("stream_options", options),
+            None => patch,
+        };
+        let cleaned = if self.hands_on { None } else { foreign::without(chat)? };
+        let patch = match cleaned {
+            Some(messages) => patch.set("messages", messages),
             None => patch,
         };
         let upstream = Upstream::new(self.uri.clone(), patch.finish()).accept(chat.stream());
