@@ -20,11 +20,15 @@ use std::fmt::Display;
 use std::fs;
 use std::io::{self, Write};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use tokio::net::TcpListener;
 
 use args::Args;
 use config::Config;
+
+/// How long the last settlements have to arrive in Redis.
+const FLUSH: Duration = Duration::from_secs(2);
 
 /// What the process ends with: bad arguments and files are 2, trouble at run time is 1.
 struct Failure {
@@ -60,7 +64,7 @@ async fn run() -> Result<(), Failure> {
         return Ok(());
     }
     let config = read(&args)?;
-    let stack = stack::stack(&config).map_err(Failure::configuration)?;
+    let (stack, redis) = stack::stack(&config).map_err(Failure::configuration)?;
     if args.check {
         return Ok(());
     }
@@ -74,6 +78,11 @@ async fn run() -> Result<(), Failure> {
     let stop = serve::told_to_stop().map_err(Failure::running)?;
     say(io::stdout(), format_args!("listening on {url}\n"));
     serve::serve(listener, stack, stop).await;
+    if let Some(redis) = redis
+        && !redis.flush(FLUSH).await
+    {
+        say(io::stderr(), format_args!("gateway: {} settlements did not reach Redis\n", redis.backlog()));
+    }
     Ok(())
 }
 

@@ -29,8 +29,9 @@ use super::request_id::RandomId;
 /// How long a client may pause while it sends its request.
 const UPLOAD_PAUSE: Duration = Duration::from_secs(30);
 
-/// Builds the stack for requests with this type of body.
-pub(crate) fn stack<B>(config: &Config) -> Result<impl Gateway<B> + use<B>, Box<dyn Error>>
+/// Builds the stack for requests with this type of body, and says where limits are counted that have to be sent away
+/// before the process ends.
+pub(crate) fn stack<B>(config: &Config) -> Result<(impl Gateway<B> + use<B>, Option<RedisLimits>), Box<dyn Error>>
 where
     B: Body + Send + 'static,
     B::Data: Send,
@@ -40,7 +41,8 @@ where
     let models = router.models();
 
     let known = ModelFilter::new(config.models.iter().map(|model| model.id.as_str()));
-    let limits = counters(&config.counters)?.prices(prices(config)).models(known);
+    let (limits, redis) = counters(&config.counters)?;
+    let limits = limits.prices(prices(config)).models(known);
     let usage = limits.usage();
     let chat = ServiceBuilder::new()
         .layer(RequestBodyTimeoutLayer::new(UPLOAD_PAUSE))
@@ -48,22 +50,23 @@ where
         .layer(limits)
         .service(router);
 
-    Ok(ServiceBuilder::new()
+    let service = ServiceBuilder::new()
         .layer(SetRequestIdLayer::x_request_id(RandomId))
         .layer(PropagateRequestIdLayer::x_request_id())
         .layer(AuthLayer::new(config.keys.clone()))
-        .service(UsageEndpoint::new(Endpoint::new(chat, models), usage)))
+        .service(UsageEndpoint::new(Endpoint::new(chat, models), usage));
+    Ok((service, redis))
 }
 
 /// Limits that are counted in Redis, or in memory.
-fn counters(counters: &Counters) -> Result<RateLimitLayer, Box<dyn Error>> {
-    let Some(url) = &counters.redis else { return Ok(RateLimitLayer::new(MemoryLimits::new())) };
+fn counters(counters: &Counters) -> Result<(RateLimitLayer, Option<RedisLimits>), Box<dyn Error>> {
+    let Some(url) = &counters.redis else { return Ok((RateLimitLayer::new(MemoryLimits::new()), None)) };
     let options = RedisOptions::new()
         .on_store_error(on_store_error(counters.on_store_error))
         .budget_on_store_error(on_store_error(counters.budget_on_store_error));
     let (store, worker) = RedisLimits::new(url.expose(), options)?;
     tokio::spawn(worker.run());
-    Ok(RateLimitLayer::new(store))
+    Ok((RateLimitLayer::new(store.clone()), Some(store)))
 }
 
 fn on_store_error(choice: config::OnStoreError) -> OnStoreError {
@@ -172,7 +175,7 @@ mod tests {
         let method = if body.is_null() { "GET" } else { "POST" };
         let request = Request::builder().method(method).uri(path).header("authorization", format!("Bearer {key}"));
         let request = request.body(body.to_string()).unwrap();
-        let (head, body) = stack(&config).unwrap().oneshot(request).await.unwrap().into_parts();
+        let (head, body) = stack(&config).unwrap().0.oneshot(request).await.unwrap().into_parts();
         let body = body.collect().await.map_err(Into::<BoxError>::into).unwrap().to_bytes();
         (head.status, head.headers, serde_json::from_slice(&body).unwrap())
     }
@@ -274,7 +277,7 @@ mod tests {
         let mut body = chat("slow");
         body["stream"] = true.into();
         let request = Request::post(CHAT).header("authorization", "Bearer sk-alice").body(body.to_string()).unwrap();
-        let answer = stack(&config).unwrap().oneshot(request).await.unwrap();
+        let answer = stack(&config).unwrap().0.oneshot(request).await.unwrap();
         assert_eq!(answer.status(), StatusCode::OK);
         let events = answer.into_body().collect().await.map_err(Into::<BoxError>::into).unwrap().to_bytes();
         let events = std::str::from_utf8(&events).unwrap();

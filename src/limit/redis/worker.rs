@@ -1,6 +1,7 @@
 //! The worker: what happens beside the path of requests.
 
 use std::fmt;
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -48,7 +49,7 @@ impl Worker {
             redis::cmd("PING").exec_async(&mut connection).await?;
             Ok::<_, redis::RedisError>(connection)
         };
-        timeout(PATIENCE, connecting).await.map_err(|_| Away)?.map_err(|_| Away)
+        answer(connecting).await
     }
 
     async fn serve(&self, mut connection: MultiplexedConnection) -> Away {
@@ -73,14 +74,14 @@ impl Worker {
     async fn send(&self, connection: &mut MultiplexedConnection) -> Result<(), Away> {
         let batch = self.0.queue.take(BATCH);
         let mut sent = 0;
-        let result = timeout(PATIENCE, async {
-            for settlement in &batch {
-                self.settle(connection, settlement).await?;
-                sent += 1;
+        let mut result = Ok(());
+        for settlement in &batch {
+            result = self.settle(connection, settlement).await;
+            if result.is_err() {
+                break;
             }
-            Ok(())
-        });
-        let result = result.await.unwrap_or(Err(Away));
+            sent += 1;
+        }
         self.0.queue.done(batch.into_iter().skip(sent).collect());
         result
     }
@@ -94,7 +95,7 @@ impl Worker {
             return Ok(());
         }
         let call = self.0.scripts.settle(&self.0.options.prefix, reservation, actual);
-        call.invoke_async::<redis::Value>(connection).await.map(drop).map_err(|_| Away)
+        answer(call.invoke_async::<redis::Value>(connection)).await.map(drop)
     }
 
     /// Renews the leases of the answers that are still in progress.
@@ -103,24 +104,24 @@ impl Worker {
         if leases.is_empty() {
             return Ok(());
         }
+        let time: (u64, u64) = answer(redis::cmd("TIME").query_async(connection)).await?;
         let lease = self.0.options.lease;
-        let mut pipe = redis::pipe();
-        let time: (u64, u64) = match timeout(PATIENCE, redis::cmd("TIME").query_async(connection)).await {
-            Ok(Ok(time)) => time,
-            _ => return Err(Away),
-        };
         let expires = time.0 * 1_000_000 + time.1 + lease.as_micros() as u64;
-        for (id, keys) in leases {
-            for key in keys {
-                pipe.zadd(&key, id.to_string(), expires).ignore();
-                pipe.pexpire(&key, lease.as_millis() as i64 + 1000).ignore();
+        for leases in leases.chunks(BATCH) {
+            let mut pipe = redis::pipe();
+            for (id, key) in leases.iter().flat_map(|(id, keys)| keys.iter().map(move |key| (id, key))) {
+                pipe.zadd(key, id.to_string(), expires).ignore();
+                pipe.pexpire(key, lease.as_millis() as i64 + 1000).ignore();
             }
+            answer(pipe.exec_async(connection)).await?;
         }
-        match timeout(PATIENCE, pipe.exec_async(connection)).await {
-            Ok(Ok(())) => Ok(()),
-            _ => Err(Away),
-        }
+        Ok(())
     }
+}
+
+/// What Redis answers, if it does so in time.
+async fn answer<T>(asked: impl Future<Output = redis::RedisResult<T>>) -> Result<T, Away> {
+    timeout(PATIENCE, asked).await.map_err(|_| Away)?.map_err(|_| Away)
 }
 
 /// The connection is nobody's when the worker has gone.
