@@ -317,6 +317,23 @@ async fn one_round_trip_each_and_keys_that_expire_in_one_slot() {
 
 #[tokio::test]
 #[ignore = "needs redis-server"]
+async fn what_is_sent_twice_is_charged_once() {
+    let redis = Redis::start().await;
+    let store = redis.store(RedisOptions::new()).await;
+    let hour = |amount| Rate::new(amount, Duration::from_secs(3600));
+    let limits = Limits::new().requests(hour(50)).tokens(hour(5000)).budget(Budget::new(1000, BudgetWindow::Total));
+    let alice = Subject::caller("alice", limits);
+    let reservation = admit(&store, ask(&alice, 100, 10)).await.unwrap();
+    for _ in 0..3 {
+        settle(&store, reservation.clone(), cost(70, 7)).await;
+    }
+    let stands = standing(&store, &alice).await;
+    assert_eq!((stands.requests.unwrap().remaining, stands.tokens.unwrap().remaining), (49, 4930));
+    assert_eq!(stands.budget.unwrap().spent, 7);
+}
+
+#[tokio::test]
+#[ignore = "needs redis-server"]
 async fn leases_live_as_long_as_their_process() {
     let redis = Redis::start().await;
     let options = || RedisOptions::new().lease(Duration::from_secs(1));

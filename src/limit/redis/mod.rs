@@ -25,6 +25,7 @@
 //! |---|---|---|
 //! | `{completions}:caller:ID`, `…:scope:ID` | a hash: levels of requests (`rl`, `ra`) and tokens (`tl`, `ta`, `td`), `spent`, `reserved`, `period`, and what each lease holds (`held:N`) | until nothing of it matters; for ever with a total budget |
 //! | the same with `:leases` | a sorted set: answers in progress, and when each one's lease expires | a lease longer than the last one |
+//! | the same with `:settled` | a sorted set: what was settled lately, so that what is sent twice is charged once | two minutes after the last one |
 //!
 //! All keys have one hash tag ([`RedisOptions::prefix`]), since one admission touches a caller and all of its scopes: a
 //! cluster keeps them in one slot, on one node. One node admits some ten thousand requests a second; beyond that give
@@ -44,8 +45,8 @@
 //! | `SCRIPT FLUSH` | the script is sent again |
 //!
 //! `local` admits at most the limit once more for each outage, in all processes together, if
-//! [`replicas`](RedisOptions::replicas) says how many there are. A settlement whose answer was lost on the way is charged
-//! twice rather than never.
+//! [`replicas`](RedisOptions::replicas) says how many there are. A settlement whose answer was lost on the way is sent again,
+//! and charged once. (A sum of what did not fit into the queue has no lease by which it is known: it may be charged twice.)
 //!
 //! Budgets are worth what Redis keeps of them: run it with `appendonly yes`.
 

@@ -62,6 +62,7 @@ impl Scripts {
         call.arg(actual.requests).arg(actual.tokens).arg(actual.nano_usd);
         for (at, subject) in reservation.ask.subjects.iter().enumerate() {
             push_subject(&mut call, prefix, subject);
+            call.key(format!("{}:settled", keys(prefix, subject)[0]));
             call.arg(reservation.marks.get(at).copied().unwrap_or(0));
         }
         call

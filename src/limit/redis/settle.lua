@@ -1,16 +1,30 @@
 -- Replaces an estimate by the truth.
 -- ARGV: lease, reserved requests and tokens, true requests, tokens and nano-dollars; then for each subject the seven of
--- admit.lua and the mark of its tokens. KEYS as in admit.lua.
+-- admit.lua and the mark of its tokens. KEYS: for each subject its hash, its leases and what was settled lately.
 --
+-- A settlement whose answer was lost on the way comes again: then it is known as settled, and nothing is done.
 -- A subject that does not know the lease holds nothing for it: the script never ran there, its memory was flushed, or the
 -- limits were counted elsewhere while it was away. Then the truth is charged as a whole.
 local lease = ARGV[1]
 local reserved_requests, reserved_tokens = tonumber(ARGV[2]), tonumber(ARGV[3])
 local requests, tokens, nano = tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[6]
 
-for place = 1, #KEYS / 2 do
+-- How long a settlement is known, in microseconds. It is forgotten by the next one, so an outage may last longer.
+local KNOWN = 120000000
+
+-- Whether a lease is settled for the first time. 0 stands for a sum of several, which have no lease.
+local function settles(settled)
+  if lease == '0' then return true end
+  local is_new = not redis.call('ZSCORE', settled, lease)
+  redis.call('ZREMRANGEBYSCORE', settled, '-inf', now - KNOWN)
+  redis.call('ZADD', settled, text(now), lease)
+  redis.call('PEXPIRE', settled, KNOWN / 1000)
+  return is_new
+end
+
+local function settle(place)
   local limits = limits_of(place, 6, 8)
-  local subject = read(KEYS[place * 2 - 1], KEYS[place * 2], limits)
+  local subject = read(KEYS[place * 3 - 2], KEYS[place * 3 - 1], limits)
   local held = redis.call('ZREM', subject.leases, lease) == 1
   local had_requests, had_tokens = 0, 0
   if held then had_requests, had_tokens = reserved_requests, reserved_tokens end
@@ -29,5 +43,9 @@ for place = 1, #KEYS / 2 do
   end
   if subject.budget and nano ~= '0' then redis.call('HINCRBY', subject.key, 'spent', nano) end
   write(subject)
+end
+
+for place = 1, #KEYS / 3 do
+  if settles(KEYS[place * 3]) then settle(place) end
 end
 return 1

@@ -69,8 +69,8 @@ impl Worker {
         }
     }
 
-    /// Sends settlements. Those that did not arrive are kept. Whether one arrived whose answer was lost nobody knows; it
-    /// is sent again: its lease is known no more then, and it is charged twice rather than never.
+    /// Sends settlements. Those that are not known to have arrived are kept and sent again; Redis knows what it has
+    /// settled.
     async fn send(&self, connection: &mut MultiplexedConnection) -> Result<(), Away> {
         let batch = self.0.queue.take(BATCH);
         let mut sent = 0;
