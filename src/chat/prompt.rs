@@ -1,5 +1,7 @@
 //! What a prompt is worth before a provider has counted it.
 
+use memchr::memmem;
+
 use super::part::PartKind;
 use super::request::ChatRequest;
 use crate::usage::estimated_tokens;
@@ -22,6 +24,9 @@ impl ChatRequest {
     /// # Ok::<(), tower_completions::ApiError>(())
     /// ```
     pub fn estimated_prompt_tokens(&self) -> u64 {
+        if !self.may_hold_media() {
+            return estimated_tokens(self.size() as u64);
+        }
         let (mut media, mut media_bytes) = (0, 0);
         for message in self.messages().flatten() {
             for part in message.parts().flatten() {
@@ -32,6 +37,13 @@ impl ChatRequest {
             }
         }
         estimated_tokens(self.size().saturating_sub(media_bytes) as u64).saturating_add(media)
+    }
+
+    /// Whether the parts are worth a look: most requests hold no word for a medium, in a field or in a text.
+    fn may_hold_media(&self) -> bool {
+        let Some(messages) = self.get("messages") else { return false };
+        let holds = |word: &str| memmem::find(messages.text().as_bytes(), word.as_bytes()).is_some();
+        holds("\"type\"") && [r#""image_url""#, r#""input_audio""#, r#""file""#].into_iter().any(holds)
     }
 }
 

@@ -29,11 +29,11 @@ pub(super) fn without(chat: &ChatRequest) -> Result<Option<String>, ApiError> {
     Ok(changed.then_some(out))
 }
 
-/// Whether a closer look is worth it: most conversations have nothing of the kind.
+/// Whether a closer look is worth it: most requests have no turn of an assistant, and most turns nothing of the kind.
 fn may_hold(messages: &str) -> bool {
-    ["reasoning_details", "thinking_blocks", "reasoning_signature", "thought_signature"]
-        .iter()
-        .any(|word| memmem::find(messages.as_bytes(), word.as_bytes()).is_some())
+    let holds = |word: &str| memmem::find(messages.as_bytes(), word.as_bytes()).is_some();
+    let words = ["reasoning_details", "thinking_blocks", "reasoning_signature", "thought_signature"];
+    holds("assistant") && words.into_iter().any(holds)
 }
 
 /// Writes a message; whether anything was left out.
@@ -54,7 +54,7 @@ fn write_message(message: &Message<'_>, out: &mut String) -> bool {
             changed = true;
             false
         }
-        "tool_calls" if may_hold(value.text()) => {
+        "tool_calls" => {
             array(value, out, |call, out| changed |= write_call(call, out));
             true
         }
