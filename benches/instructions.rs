@@ -7,13 +7,22 @@
 
 mod support;
 
+use std::future::{Future, ready};
 use std::hint::black_box;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 use gungraun::{library_benchmark, library_benchmark_group, main};
+use http::{Request, Response};
+use http_body_util::{BodyExt, Full};
+use tower::{Layer, ServiceExt, service_fn};
+use tower_completions::auth::{Budget, Limits, Principal};
 use tower_completions::chat::{AnswerHead, ChunkWriter, MessageWriter};
+use tower_completions::limit::MemoryLimits;
+use tower_completions::price::{Price, PriceBook};
 use tower_completions::translate::{Anthropic, Decode, Dialect, OpenAi};
-use tower_completions::{ChatRequest, UsageCell};
+use tower_completions::{BoxError, ChatRequest, RateLimitLayer, UsageCell};
 
 fn chat(size: usize) -> ChatRequest {
     ChatRequest::from_bytes(support::request(size, false)).unwrap()
@@ -102,6 +111,47 @@ fn anthropic_whole((dialect, answer): (Anthropic, Bytes)) -> Bytes {
     black_box(whole_through(&dialect, answer))
 }
 
-library_benchmark_group!(name = request, benchmarks = [scan, splice, anthropic_encode]);
+/// A request through the limiter to a service that answers at once, and its answer to the last byte.
+fn limited(limits: Limits) -> Box<dyn FnOnce() -> usize> {
+    let prices = PriceBook::from_prices([("m", Price::per_million(3.0, 15.0).unwrap())]);
+    let layer = RateLimitLayer::new(MemoryLimits::new()).prices(prices);
+    let answer = Bytes::from_static(br#"{"model":"m","choices":[],"usage":{"prompt_tokens":9,"completion_tokens":9}}"#);
+    let service = layer.layer(service_fn(move |_: Request<ChatRequest>| {
+        ready(Ok::<_, BoxError>(Response::new(Full::new(answer.clone()))))
+    }));
+    let request = || {
+        let mut request = Request::new(ChatRequest::from_bytes(support::request(500, false)).unwrap().with_model("m"));
+        request.extensions_mut().insert(Principal::new("alice").limits(limits));
+        request
+    };
+    let ask = move |request| {
+        let body = poll(service.clone().oneshot(request)).unwrap().into_body();
+        poll(body.collect()).map_err(drop).unwrap().to_bytes().len()
+    };
+    ask(request());
+    let second = request();
+    Box::new(move || ask(second))
+}
+
+fn poll<F: Future>(future: F) -> F::Output {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(output) => output,
+        Poll::Pending => unreachable!("nothing here waits"),
+    }
+}
+
+fn four() -> Limits {
+    let many = 1_000_000;
+    Limits::new().requests_per_minute(many).tokens_per_minute(many).parallel(many).budget(Budget::total_usd(1e6))
+}
+
+#[library_benchmark]
+#[bench::no_limits(limited(Limits::new()))]
+#[bench::four_limits(limited(four()))]
+fn limit(ask: Box<dyn FnOnce() -> usize>) -> usize {
+    black_box(ask())
+}
+
+library_benchmark_group!(name = request, benchmarks = [scan, splice, anthropic_encode, limit]);
 library_benchmark_group!(name = answer, benchmarks = [openai_stream, anthropic_stream, openai_whole, anthropic_whole]);
 main!(library_benchmark_groups = [request, answer]);
