@@ -52,6 +52,7 @@
 //! | [`chat`] | [`ChatLayer`], [`ChatRequest`]: the border; the verbs of an answer and their writers | checked requests and OpenAI's errors for a model of one's own |
 //! | [`route`] | [`ModelRouter`], [`Endpoint`]: who answers which model, and the list of models | several models behind one URL |
 //! | [`translate`] | [`TranslateLayer`] and the dialects | a provider's protocol in a command-line tool |
+//! | `replay` | `SignatureLayer`, `SignatureStore`: signed reasoning for clients that do not send it back | tool loops with plain SDKs |
 //! | [`usage`] | [`Usage`], [`UsageCell`], [`Served`]: what an answer tells the layers outside it | metering |
 //! | [`error`](mod@error) | [`ApiError`]: OpenAI's error object | refusals by the host's own layers |
 //! | [`body`], [`json`], [`secret`] | what the others are made of | |
@@ -66,6 +67,7 @@
 //! | feature | default | what it adds |
 //! |---|---|---|
 //! | `memory-keys` | yes | `MemoryKeys`: keys in memory, as SHA-256 digests |
+//! | `signatures` | yes | `replay::SignatureLayer`, off unless stacked; and `replay::MemorySignatures` |
 //! | `client` | no | `client::Client`: hyper-util's pool over rustls |
 //! | `mock` | no | `mock::Mock`: scripted providers, in process and on sockets |
 //!
@@ -88,6 +90,8 @@ mod media_type;
 pub mod mock;
 mod pattern;
 pub mod price;
+#[cfg(feature = "signatures")]
+pub mod replay;
 pub mod route;
 pub mod secret;
 pub mod translate;
