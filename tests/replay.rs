@@ -1,5 +1,5 @@
 //! A loop of a plain SDK, which sends back nothing but role, content and tool calls, over a provider that signs its thinking.
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod support;
 

@@ -41,12 +41,6 @@ impl<'a> Raw<'a> {
         Self(text)
     }
 
-    /// How many bytes of another value stand before this one, if it is a part of that.
-    pub(crate) fn offset_in(self, outer: Raw<'_>) -> Option<usize> {
-        let offset = (self.0.as_ptr() as usize).checked_sub(outer.0.as_ptr() as usize)?;
-        (offset + self.0.len() <= outer.0.len()).then_some(offset)
-    }
-
     /// The text itself, as it was written.
     pub fn text(self) -> &'a str {
         self.0
@@ -195,13 +189,6 @@ mod tests {
         assert!(value.get("ab").unwrap().is_null());
         assert_eq!(value.get("s").unwrap().as_str().unwrap(), "t\n");
         assert!(value.get("b").is_none() && value.elements().next().is_none());
-    }
-
-    #[test]
-    fn a_part_knows_its_place() {
-        let value = raw(r#"{"a": [1, "x"]}"#);
-        let part = value.get("a").unwrap().elements().last().unwrap();
-        assert_eq!((part.offset_in(value), value.offset_in(part)), (Some(10), None));
     }
 
     #[test]

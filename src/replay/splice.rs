@@ -102,12 +102,17 @@ fn key_of(message: &Message<'_>, before: Option<&Message<'_>>, keys: &Keys) -> O
 /// An edit that gives an object a field: in the place of an empty one, or else as its last.
 fn set(outer: Raw<'_>, object: Raw<'_>, name: &str, value: Raw<'_>) -> Option<(Range<usize>, String)> {
     if let Some(empty) = object.get(name) {
-        let start = empty.offset_in(outer)?;
+        let start = offset(outer, empty)?;
         return Some((start..start + empty.text().len(), value.text().to_owned()));
     }
     let (_, last) = object.fields().last()?;
-    let end = last.offset_in(outer)? + last.text().len();
+    let end = offset(outer, last)? + last.text().len();
     Some((end..end, format!(r#","{name}":{}"#, value.text())))
+}
+
+/// Where a part of a value begins in it.
+fn offset(outer: Raw<'_>, part: Raw<'_>) -> Option<usize> {
+    (part.text().as_ptr() as usize).checked_sub(outer.text().as_ptr() as usize)
 }
 
 /// A text with edits that stand in their order and do not overlap.
