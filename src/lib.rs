@@ -55,6 +55,7 @@
 //! | [`price`] | `Price`, `PriceBook`: what tokens cost | the cost of a usage in a command-line tool |
 //! | [`route`] | [`ModelRouter`], [`Endpoint`]: who answers which model, and the list of models | several models behind one URL |
 //! | [`translate`] | [`TranslateLayer`] and the dialects | a provider's protocol in a command-line tool |
+//! | `replay` | `SignatureLayer`, `SignatureStore`: signed reasoning for clients that do not send it back | tool loops with plain SDKs |
 //! | [`usage`] | [`Usage`], [`UsageCell`], [`Served`]: what an answer tells the layers outside it | metering |
 //! | [`error`](mod@error) | [`ApiError`]: OpenAI's error object | refusals by the host's own layers |
 //! | [`body`], [`clock`], [`json`], [`secret`] | what the others are made of | |
@@ -69,6 +70,7 @@
 //! | feature | default | what it adds |
 //! |---|---|---|
 //! | `memory-keys` | yes | `MemoryKeys`: keys in memory, as SHA-256 digests |
+//! | `signatures` | yes | `replay::SignatureLayer`, off unless stacked; and `replay::MemorySignatures` |
 //! | `bundled-prices` | no | `price::bundled`: list prices of about a thousand models, 70 kB |
 //! | `client` | no | `client::Client`: hyper-util's pool over rustls |
 //! | `redis` | no | `limit::redis`: limits and budgets of several processes in one Redis |
@@ -94,6 +96,8 @@ mod media_type;
 pub mod mock;
 mod pattern;
 pub mod price;
+#[cfg(feature = "signatures")]
+pub mod replay;
 pub mod route;
 pub mod secret;
 pub mod translate;

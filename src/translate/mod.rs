@@ -64,6 +64,8 @@ mod base_url;
 mod body;
 mod capability;
 mod dialect;
+#[cfg(test)]
+mod docs;
 mod encode;
 mod future;
 mod layer;

@@ -14,7 +14,7 @@ mod request;
 mod response;
 
 #[cfg(test)]
-mod tests;
+pub(in crate::translate) mod tests;
 
 pub use super::capability::claude::{Capabilities, Effort, Sampling, Thinking};
 pub use dialect::{Anthropic, JsonObject};

@@ -67,6 +67,12 @@ struct Rule {
     since: RangeFrom<Version>,
     families: Families,
     change: fn(&mut Capabilities),
+    /// What the change is, for people.
+    #[allow(dead_code, reason = "read by the test that writes docs/providers.md")]
+    what: &'static str,
+    /// Where that is known from.
+    #[allow(dead_code, reason = "read by the test that writes docs/providers.md")]
+    source: &'static str,
 }
 
 type Version = (u32, u32);
@@ -77,24 +83,47 @@ enum Families {
     AllBut(&'static [&'static str]),
 }
 
-/// The versions, from [LiteLLM's capability
-/// map](https://github.com/BerriAI/litellm/blob/main/model_prices_and_context_window_backup.json) (1.109.1),
-/// Anthropic's model overview and migration guides, and the probes in experientiallabs/experiential#658 and #804.
+/// Where most of it is known from; the map is
+/// [this file](https://github.com/BerriAI/litellm/blob/main/model_prices_and_context_window_backup.json).
+const SURVEY: &str = "LiteLLM 1.109.1's model map, Anthropic's model overview and migration guides, and the probes in \
+    experientiallabs/experiential#658 and #804";
+
 const RULES: &[Rule] = &[
-    // Claude 3.5: the first with 8192 tokens of output.
-    Rule { since: (3, 5).., families: Families::All, change: |c| c.max_output = Some(8192) },
-    // Claude 3.7: the first that thinks.
+    Rule {
+        since: (3, 5)..,
+        families: Families::All,
+        change: |c| c.max_output = Some(8192),
+        what: "at most 8,192 tokens of output",
+        source: SURVEY,
+    },
     Rule {
         since: (3, 7)..,
         families: Families::All,
         change: |c| (c.thinking, c.max_output) = (Thinking::Budget, Some(64_000)),
+        what: "thinks, with a budget; at most 64,000 tokens of output",
+        source: SURVEY,
     },
-    Rule { since: (4, 0).., families: Families::Only(&["opus"]), change: |c| c.max_output = Some(32_000) },
-    // Opus 4.1: `temperature` and `top_p` exclude each other (BerriAI/litellm#15097).
-    Rule { since: (4, 1).., families: Families::All, change: |c| c.sampling = Sampling::One },
-    // 4.5: `output_config.format` and strict tools.
-    Rule { since: (4, 5).., families: Families::All, change: |c| (c.schemas, c.max_output) = (true, Some(64_000)) },
-    // 4.6: adaptive thinking and efforts; no prefill (livekit/agents#4907).
+    Rule {
+        since: (4, 0)..,
+        families: Families::Only(&["opus"]),
+        change: |c| c.max_output = Some(32_000),
+        what: "at most 32,000 tokens of output",
+        source: SURVEY,
+    },
+    Rule {
+        since: (4, 1)..,
+        families: Families::All,
+        change: |c| c.sampling = Sampling::One,
+        what: "`temperature` or `top_p`, not both",
+        source: "BerriAI/litellm#15097",
+    },
+    Rule {
+        since: (4, 5)..,
+        families: Families::All,
+        change: |c| (c.schemas, c.max_output) = (true, Some(64_000)),
+        what: "`output_config.format` and strict tools; at most 64,000 tokens of output",
+        source: SURVEY,
+    },
     Rule {
         since: (4, 6)..,
         families: Families::All,
@@ -102,23 +131,53 @@ const RULES: &[Rule] = &[
             (c.thinking, c.effort, c.prefill) = (Thinking::Adaptive, Effort::Four, false);
             c.max_output = Some(128_000);
         },
+        what: "adaptive thinking and efforts; no prefill; at most 128,000 tokens of output",
+        source: "as since 4.5; prefill: livekit/agents#4907",
     },
-    // 4.7: no sampling parameters (edsl#2458), and the effort `xhigh`.
     Rule {
         since: (4, 7)..,
         families: Families::All,
         change: |c| (c.sampling, c.effort) = (Sampling::Fixed, Effort::Five),
+        what: "no sampling parameters; the effort `xhigh`",
+        source: "as since 4.5; sampling: edsl#2458",
     },
-    // 4.8: `system` turns between the others.
-    Rule { since: (4, 8).., families: Families::All, change: |c| c.system_turns = true },
-    // Fable and Mythos always think, and since 5.1 all but Haiku do, which refuses forced tools.
-    Rule { since: (5, 0).., families: Families::Only(&["fable", "mythos"]), change: |c| c.thinking = Thinking::Always },
+    Rule {
+        since: (4, 8)..,
+        families: Families::All,
+        change: |c| c.system_turns = true,
+        what: "`system` turns between the others, at Anthropic itself",
+        source: SURVEY,
+    },
+    Rule {
+        since: (5, 0)..,
+        families: Families::Only(&["fable", "mythos"]),
+        change: |c| c.thinking = Thinking::Always,
+        what: "always thinks",
+        source: SURVEY,
+    },
     Rule {
         since: (5, 1)..,
         families: Families::AllBut(&["haiku"]),
         change: |c| (c.thinking, c.forced_tools) = (Thinking::Always, false),
+        what: "always thinks, and takes no forced tools",
+        source: SURVEY,
     },
 ];
+
+/// The rules for people: which models, what holds for them, and where that is known from.
+#[cfg(test)]
+pub(in crate::translate) fn rules() -> Vec<[String; 3]> {
+    let line = |rule: &Rule| {
+        let (major, minor) = rule.since.start;
+        let families = match rule.families {
+            Families::All => String::new(),
+            Families::Only(families) => format!(", {}", families.join(" and ")),
+            Families::AllBut(families) => format!(", all but {}", families.join(" and ")),
+        };
+        [format!("since {major}.{minor}{families}"), rule.what.to_owned(), rule.source.to_owned()]
+    };
+    RULES.iter().map(line).collect()
+}
 
 impl Capabilities {
     /// What the model of this id takes, by its name: `claude-<family>-<major>[-<minor>][-<date>]`, the older

@@ -36,6 +36,13 @@ pub(crate) enum Fate {
 /// Checks the range of a value, and says whether it is OpenAI's default.
 pub(crate) type Check = fn(Raw<'_>, &'static str) -> Result<bool, ApiError>;
 
+impl Row {
+    /// Says why there is no field of the provider's own.
+    pub(crate) const fn because(self, why: &'static str) -> Self {
+        Self { becomes: why, ..self }
+    }
+}
+
 pub(crate) const fn mapped(name: &'static str, becomes: &'static str) -> Row {
     Row { name, fate: Fate::Mapped, becomes }
 }
@@ -61,7 +68,7 @@ pub(crate) const fn deprecated(name: &'static str, is_default: Check, instead: &
 }
 
 /// What steers SDKs, LiteLLM, OpenRouter and other gateways. None of it may reach a provider from a client.
-const STEERING: &[&str] = &[
+pub(crate) const STEERING: &[&str] = &[
     "additional_drop_params",
     "allowed_openai_params",
     "api_base",

@@ -5,7 +5,7 @@
 
 mod body;
 mod cache;
-mod encode;
+pub(super) mod encode;
 mod format;
 mod messages;
 mod options;

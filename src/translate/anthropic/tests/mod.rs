@@ -5,6 +5,9 @@ mod golden;
 mod models;
 mod prefix;
 mod rows;
+mod table;
+
+pub(in crate::translate) use table::table;
 
 use serde_json::{Value, json};
 

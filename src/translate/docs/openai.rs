@@ -1,0 +1,25 @@
+//! What the page says of servers that speak OpenAI's own protocol.
+
+use super::{Others, Sample, Table, sample};
+use crate::translate::OpenAi;
+use crate::translate::encode::fields::{Row, mapped};
+
+/// All that is changed in a request to them.
+const FIELDS: &[Row] = &[
+    mapped("model", "the upstream's name of the model, if the router has one; else as it is"),
+    mapped("stream_options", "`include_usage` is added; the client sees the usage only if it asked for it"),
+];
+
+const SAMPLES: &[Sample] = &[sample("stream_options", r#"{"include_obfuscation":false}"#).beside(r#"{"stream":true}"#)];
+
+pub(super) fn table() -> Table {
+    let openai = OpenAi::new("https://api.openai.com/v1").unwrap();
+    Table {
+        intro: "The client's own bytes go out, and what no row names is not touched: unknown fields, the digits of numbers \
+                and the order of keys stay. The server says what it does not take. One thing leaves the `messages`: \
+                reasoning that Anthropic or Google has signed, which nobody but OpenRouter hands on to them.",
+        others: Others::Patched,
+        samples: SAMPLES,
+        ..Table::new("OpenAI-compatible", "gpt-5", openai, FIELDS)
+    }
+}
