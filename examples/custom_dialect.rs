@@ -14,8 +14,8 @@ use tower_completions::json::{Raw, Text};
 use tower_completions::translate::{BaseUrl, Decode, Dialect, Dropped, Upstream};
 use tower_completions::{ApiError, BoxError, ChatLayer, ChatRequest, TranslateLayer, Usage};
 
-struct Playwright {
-    uri: Uri,
+pub(crate) struct Playwright {
+    pub(crate) uri: Uri,
 }
 
 impl Dialect for Playwright {
@@ -56,7 +56,7 @@ const MAX_LINE: usize = 1 << 20;
 
 /// Reads one answer. Its state is what one answer needs, here the line that has not ended yet.
 #[derive(Default)]
-struct Reader {
+pub(crate) struct Reader {
     line: Vec<u8>,
     is_started: bool,
     is_over: bool,
@@ -131,14 +131,13 @@ pub(crate) async fn ask(mut body: serde_json::Value) -> Result<Response<String>,
 async fn theatre(request: Request<Full<Bytes>>) -> Result<Response<Full<Bytes>>, BoxError> {
     let body = request.into_body().collect().await?.to_bytes();
     let play: serde_json::Value = serde_json::from_slice(&body)?;
-    let answer = if play["live"] == true {
-        r#"{"model":"hamlet-1603"}
+    Ok(Response::new(if play["live"] == true { LIVE } else { WHOLE }.into()))
+}
+
+pub(crate) const WHOLE: &str =
+    r#"{"model":"hamlet-1603","says":"To be, or not to be.","curtain":{"heard":4,"said":6}}"#;
+pub(crate) const LIVE: &str = r#"{"model":"hamlet-1603"}
 {"says":"To be, "}
 {"says":"or not to be."}
 {"curtain":{"heard":4,"said":6}}
-"#
-    } else {
-        r#"{"model":"hamlet-1603","says":"To be, or not to be.","curtain":{"heard":4,"said":6}}"#
-    };
-    Ok(Response::new(answer.into()))
-}
+"#;

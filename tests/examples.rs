@@ -9,8 +9,10 @@ use http_body_util::{BodyExt, Full};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tower::ServiceExt;
-use tower_completions::BoxError;
+use tower_completions::chat::{AnswerHead, MessageWriter};
 use tower_completions::client::Client;
+use tower_completions::translate::{Decode, Dialect};
+use tower_completions::{BoxError, ChatRequest, UsageCell};
 
 #[path = "../examples/axum.rs"]
 #[allow(dead_code)]
@@ -78,6 +80,64 @@ async fn custom_dialect() {
     let answer = custom_dialect::ask(json!({"logit_bias": {}})).await.unwrap();
     assert_eq!(answer.status(), 400);
     assert!(answer.body().contains(r#""param":"logit_bias""#), "{}", answer.body());
+}
+
+/// What a whole answer says, as a client gets it.
+fn read(tell: impl FnOnce(&mut custom_dialect::Reader, &mut MessageWriter)) -> Bytes {
+    let mut writer = MessageWriter::new(AnswerHead::new(0, || "id".to_owned()), UsageCell::new());
+    tell(&mut custom_dialect::Reader::default(), &mut writer);
+    writer.take().unwrap()
+}
+
+#[test]
+fn custom_dialect_reads_the_same_from_a_stream_at_any_cut() {
+    let whole = read(|reader, sink| reader.whole(custom_dialect::WHOLE.into(), sink).unwrap());
+    let live = custom_dialect::LIVE;
+    for cut in 0..=live.len() {
+        let (first, second) = live.split_at(cut);
+        let streamed = read(|reader, sink| {
+            reader.stream(first.into(), sink).unwrap();
+            reader.stream(second.into(), sink).unwrap();
+        });
+        assert_eq!(streamed, whole, "cut at {cut}");
+    }
+}
+
+#[test]
+fn custom_dialect_breaks_off_aloud() {
+    let live = custom_dialect::LIVE;
+    let mut writer = MessageWriter::new(AnswerHead::now(), UsageCell::new());
+    let mut reader = custom_dialect::Reader::default();
+    reader.stream(live[..live.len() - 2].into(), &mut writer).unwrap();
+    assert_eq!(reader.end(&mut writer).unwrap_err().status(), 502);
+}
+
+#[test]
+fn custom_dialect_says_the_same_request_in_the_same_bytes() {
+    let dialect = custom_dialect::Playwright { uri: "http://theatre.example/perform".parse().unwrap() };
+    let chat =
+        ChatRequest::from_bytes(r#"{"model":"m","messages":[{"role":"user","content":"Who's there?"}]}"#).unwrap();
+    let said = || dialect.encode(&chat).unwrap().0.body;
+    assert_eq!(said(), r#"{"lines":[{"says":"Who's there?","who":"caller"}],"live":false,"model":"m"}"#);
+    assert_eq!(said(), said());
+}
+
+/// What the page on dialects quotes stands in these files, word for word.
+#[test]
+fn the_page_on_dialects_quotes_what_is_there() {
+    let sources = [
+        include_str!("../examples/custom_dialect.rs"),
+        include_str!("examples.rs"),
+        include_str!("../src/translate/anthropic/request/encode.rs"),
+        include_str!("../src/translate/anthropic/tests/table.rs"),
+        include_str!("../src/translate/docs/mod.rs"),
+    ];
+    let page = include_str!("../docs/add-a-provider.md");
+    let quotes: Vec<&str> = page.split("```rust\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
+    assert!(quotes.len() > 8);
+    for quote in quotes {
+        assert!(sources.iter().any(|source| source.contains(quote)), "nowhere:\n{quote}");
+    }
 }
 
 #[tokio::test]
