@@ -6,18 +6,24 @@ use crate::translate::encode::fields::{Row, mapped};
 
 /// All that is changed in a request to them.
 const FIELDS: &[Row] = &[
+    mapped(
+        "messages",
+        "as they are, without reasoning that Anthropic or Google has signed (OpenRouter gets that, too)",
+    ),
     mapped("model", "the upstream's name of the model, if the router has one; else as it is"),
     mapped("stream_options", "`include_usage` is added; the client sees the usage only if it asked for it"),
 ];
 
-const SAMPLES: &[Sample] = &[sample("stream_options", r#"{"include_obfuscation":false}"#).beside(r#"{"stream":true}"#)];
+const SAMPLES: &[Sample] = &[
+    sample("messages", r#"[{"role":"user","content":"a"},{"role":"assistant","content":"b","thinking_blocks":[]}]"#),
+    sample("stream_options", r#"{"include_obfuscation":false}"#).beside(r#"{"stream":true}"#),
+];
 
 pub(super) fn table() -> Table {
     let openai = OpenAi::new("https://api.openai.com/v1").unwrap();
     Table {
         intro: "The client's own bytes go out, and what no row names is not touched: unknown fields, the digits of numbers \
-                and the order of keys stay. The server says what it does not take. One thing leaves the `messages`: \
-                reasoning that Anthropic or Google has signed, which nobody but OpenRouter hands on to them.",
+                and the order of keys stay. The server says what it does not take.",
         others: Others::Patched,
         samples: SAMPLES,
         ..Table::new("OpenAI-compatible", "gpt-5", openai, FIELDS)
