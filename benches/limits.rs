@@ -1,4 +1,5 @@
-//! What an admission and its settlement cost in memory: `cargo bench --bench limits`.
+//! What an admission and its settlement cost in memory: `cargo bench --bench limits`; and in Redis, if `REDIS_URL` says
+//! where one is.
 //!
 //! Times on a noisy machine are worth little by themselves; the figures of one run may be compared with each other.
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark")]
@@ -11,6 +12,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use tower_completions::auth::{Budget, Limits};
+use tower_completions::limit::redis::{RedisLimits, RedisOptions};
 use tower_completions::limit::{Admission, Ask, Cost, LimitStore, MemoryLimits, Subject};
 
 /// The memory that this process has, where Linux says it.
@@ -84,5 +86,47 @@ fn main() {
         report(&format!("{keys} keys of {dimensions} limits, each for the first time"), first, keys);
         report("  and once more", begin.elapsed(), keys);
         println!("  bytes for each key and limit {:>30}", held / keys as usize / dimensions);
+    }
+    if let Ok(url) = std::env::var("REDIS_URL") {
+        tokio::runtime::Runtime::new().unwrap().block_on(redis(&url));
+    }
+}
+
+/// Callers one after the other, and 64 at once; each with four limits, and four of a scope in common.
+async fn redis(url: &str) {
+    let (store, worker) = RedisLimits::new(url, RedisOptions::new().timeout(Duration::from_secs(5))).unwrap();
+    tokio::spawn(worker.run());
+    while !store.is_connected() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let (alone, together) = (5_000, 500);
+    let begin = Instant::now();
+    for at in 0..alone {
+        once_in_redis(&store, at).await;
+    }
+    report("Redis, one after the other", begin.elapsed(), alone);
+    let begin = Instant::now();
+    let mut tasks = tokio::task::JoinSet::new();
+    for task in 0..64 {
+        let store = store.clone();
+        tasks.spawn(async move {
+            for at in 0..together {
+                once_in_redis(&store, task * together + at).await;
+            }
+        });
+    }
+    tasks.join_all().await;
+    report("Redis, 64 at once", begin.elapsed(), 64 * together);
+    let begin = Instant::now();
+    assert!(store.flush(Duration::from_secs(60)).await);
+    println!("  and their settlements arrived {:>24} ms later", begin.elapsed().as_millis());
+}
+
+async fn once_in_redis(store: &RedisLimits, at: u32) {
+    let subjects = vec![Subject::caller(format!("{}", at % 1000), limits()), Subject::scope("team", limits())];
+    let estimate = Cost { requests: 1, tokens: 500, nano_usd: 700 };
+    match store.admit(Ask { subjects, estimate, enforce: true }).await.unwrap() {
+        Admission::Admitted { reservation, .. } => store.settle(reservation, estimate),
+        Admission::Refused { refusal, .. } => unreachable!("{refusal:?}"),
     }
 }
