@@ -17,12 +17,27 @@ use crate::auth::Rate;
 /// Units times nanoseconds.
 type Scaled = u128;
 
-/// The use of one rate.
+/// A [`Scaled`] in two words, which do not need the alignment of one.
+#[derive(Clone, Copy, Debug, Default)]
+struct Halves([u64; 2]);
+
+impl Halves {
+    fn get(self) -> Scaled {
+        let [high, low] = self.0;
+        Scaled::from(high) << 64 | Scaled::from(low)
+    }
+
+    fn set(&mut self, scaled: Scaled) {
+        self.0 = [(scaled >> 64) as u64, scaled as u64];
+    }
+}
+
+/// The use of one rate: 40 bytes, of which there are two for each key.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Bucket {
-    level: Scaled,
-    /// All that ever drained: with the level, the place of whatever comes next in the queue.
-    drained: Scaled,
+    level: Halves,
+    /// All units that were ever put in and not refunded: the place of whatever comes next in the queue.
+    charged: u64,
     /// When the level was right, in nanoseconds.
     at: u64,
     /// The nanoseconds by which the level is scaled.
@@ -30,21 +45,17 @@ pub(crate) struct Bucket {
 }
 
 impl Bucket {
-    /// What has drained by now. A rate that has changed takes over what was used.
+    /// What is left by now. A rate that has changed takes over what was used.
     fn settle_to(&self, rate: Rate, now: u64) -> Self {
         let window = nanos(rate.window);
         let mut bucket = *self;
+        let mut level = self.level.get();
         if self.window != window {
-            let scale = |scaled: Scaled| match self.window {
-                0 => 0,
-                old => (scaled / Scaled::from(old)).saturating_mul(Scaled::from(window)),
-            };
-            (bucket.level, bucket.drained, bucket.window) = (scale(self.level), scale(self.drained), window);
+            level = level.checked_div(Scaled::from(self.window)).unwrap_or(0).saturating_mul(Scaled::from(window));
+            bucket.window = window;
         }
         let passed = Scaled::from(now.saturating_sub(self.at));
-        let drain = passed.saturating_mul(Scaled::from(rate.amount)).min(bucket.level);
-        bucket.level -= drain;
-        bucket.drained = bucket.drained.saturating_add(drain);
+        bucket.level.set(level.saturating_sub(passed.saturating_mul(Scaled::from(rate.amount))));
         bucket.at = self.at.max(now);
         bucket
     }
@@ -52,14 +63,14 @@ impl Bucket {
     /// Whether this many units have to wait.
     pub(crate) fn fits(&self, units: u64, rate: Rate, now: u64) -> bool {
         let bucket = self.settle_to(rate, now);
-        rate.amount > 0 && bucket.level.saturating_add(bucket.scaled(units)) <= bucket.scaled(rate.amount)
+        rate.amount > 0 && bucket.level.get().saturating_add(bucket.scaled(units)) <= bucket.scaled(rate.amount)
     }
 
     /// How long this many units have to wait; `None` if no time is long enough.
     pub(crate) fn wait(&self, units: u64, rate: Rate, now: u64) -> Option<Duration> {
         let bucket = self.settle_to(rate, now);
         let full = bucket.scaled(rate.amount);
-        let surplus = bucket.level.saturating_add(bucket.scaled(units)).saturating_sub(full);
+        let surplus = bucket.level.get().saturating_add(bucket.scaled(units)).saturating_sub(full);
         match rate.amount {
             0 => None,
             amount => Some(from_nanos(surplus.div_ceil(Scaled::from(amount)))),
@@ -69,32 +80,38 @@ impl Bucket {
     /// Puts units in, whether they fit or not. The mark is for [`refund`](Self::refund).
     pub(crate) fn charge(&mut self, units: u64, rate: Rate, now: u64) -> u64 {
         *self = self.settle_to(rate, now);
-        let mark = self.units(self.drained.saturating_add(self.level));
-        self.level = self.level.saturating_add(self.scaled(units));
+        let mark = self.charged;
+        self.charged = self.charged.saturating_add(units);
+        self.level.set(self.level.get().saturating_add(self.scaled(units)));
         mark
     }
 
     /// Takes out what is left of `back` units at the end of a part of `units` that was put in at `mark`.
     pub(crate) fn refund(&mut self, back: u64, units: u64, mark: u64, rate: Rate, now: u64) {
         *self = self.settle_to(rate, now);
-        let end = self.scaled(mark.saturating_add(units));
-        let left = end.saturating_sub(self.drained).min(self.scaled(back));
-        self.level = self.level.saturating_sub(left);
+        let drained = self.scaled(self.charged).saturating_sub(self.level.get());
+        let left = self.scaled(mark.saturating_add(units)).saturating_sub(drained);
+        self.remove(self.units(left).min(back));
     }
 
     /// Takes units out again that were put in for nothing, wherever they stood.
     pub(crate) fn take_back(&mut self, units: u64, rate: Rate, now: u64) {
         *self = self.settle_to(rate, now);
-        self.level = self.level.saturating_sub(self.scaled(units));
+        self.remove(units);
+    }
+
+    fn remove(&mut self, units: u64) {
+        self.charged = self.charged.saturating_sub(units);
+        self.level.set(self.level.get().saturating_sub(self.scaled(units)));
     }
 
     /// How much of the rate is left.
     pub(crate) fn allowance(&self, rate: Rate, now: u64) -> Allowance {
         let bucket = self.settle_to(rate, now);
-        let free = bucket.scaled(rate.amount).saturating_sub(bucket.level);
+        let free = bucket.scaled(rate.amount).saturating_sub(bucket.level.get());
         let reset = match rate.amount {
             0 => rate.window,
-            amount => from_nanos(bucket.level.div_ceil(Scaled::from(amount))),
+            amount => from_nanos(bucket.level.get().div_ceil(Scaled::from(amount))),
         };
         Allowance { limit: rate.amount, remaining: bucket.units(free), reset }
     }

@@ -22,8 +22,8 @@ pub(crate) struct Spent {
 enum Period {
     #[default]
     Total,
-    Day(u64),
-    Month(u64),
+    Day(u32),
+    Month(u32),
 }
 
 const DAY: u64 = 86_400;
@@ -32,8 +32,8 @@ impl Period {
     fn of(window: BudgetWindow, now: Duration) -> Self {
         let day = now.as_secs() / DAY;
         match window {
-            BudgetWindow::Day => Self::Day(day),
-            BudgetWindow::Month => Self::Month(month_of(day)),
+            BudgetWindow::Day => Self::Day(u32::try_from(day).unwrap_or(u32::MAX)),
+            BudgetWindow::Month => Self::Month(u32::try_from(month_of(day)).unwrap_or(u32::MAX)),
             BudgetWindow::Total => Self::Total,
         }
     }
@@ -42,8 +42,8 @@ impl Period {
     fn end(self) -> Option<u64> {
         match self {
             Self::Total => None,
-            Self::Day(day) => Some((day + 1) * DAY),
-            Self::Month(month) => Some(first_day(month + 1) * DAY),
+            Self::Day(day) => Some((u64::from(day) + 1) * DAY),
+            Self::Month(month) => Some(first_day(u64::from(month) + 1) * DAY),
         }
     }
 

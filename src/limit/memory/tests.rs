@@ -214,6 +214,11 @@ fn what_no_longer_matters_is_forgotten_and_the_rest_is_not() {
 }
 
 #[test]
+fn a_key_is_small() {
+    assert!(size_of::<(Arc<str>, Account)>() <= 136, "a hundred thousand keys are in tables of twice as many places");
+}
+
+#[test]
 fn strangers_leave_no_more_state_than_a_window_of_them() {
     let (store, clock) = store();
     let limits = Limits::new().requests_per_minute(5);
