@@ -40,8 +40,7 @@ pub(super) fn counters(mut table: Table<'_>) -> Result<Counters, Refusal> {
 
 fn redis_url(url: &Value<'_>) -> Result<Secret, Refusal> {
     let text = url.text()?;
-    let is_redis = ["redis://", "rediss://"].iter().any(|scheme| text.starts_with(scheme));
-    if is_redis { Ok(Secret::new(text)) } else { Err(url.refuse("must be redis://HOST:PORT/DB or rediss://…")) }
+    if text.starts_with("redis://") { Ok(Secret::new(text)) } else { Err(url.refuse("must be redis://HOST:PORT/DB")) }
 }
 
 fn on_store_error(choice: &Value<'_>) -> Result<OnStoreError, Refusal> {

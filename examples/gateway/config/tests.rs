@@ -122,6 +122,7 @@ fn bad_files_are_refused_with_line_and_field() {
         ("listen = \"127.0.0.1:65536\"".to_owned(), 1, "listen", "HOST:PORT"),
         ("\n[usage]\npath = \"usage.jsonl\"".to_owned(), 2, "usage", "not yet"),
         ("[limits]\nredis = \"http://planted\"".to_owned(), 2, "limits.redis", "redis://"),
+        ("[limits]\nredis = \"rediss://planted\"".to_owned(), 2, "limits.redis", "redis://"),
         ("[limits]\non_store_error = \"planted\"".to_owned(), 2, "limits.on_store_error", "open, closed or local"),
         ("[limits]\nbudget_on_store_error = 1".to_owned(), 2, "limits.budget_on_store_error", "expected a string"),
         ("[limits]\nrpm = 1".to_owned(), 2, "limits.rpm", "unknown field"),

@@ -47,7 +47,7 @@ pub(super) struct Shared {
 }
 
 impl RedisLimits {
-    /// A store at a `redis://` or `rediss://` URL, and the worker that keeps its connection, sends its settlements and
+    /// A store at a `redis://` URL (without TLS), and the worker that keeps its connection, sends its settlements and
     /// renews its leases. Nothing is connected before the worker runs: spawn [`Worker::run`].
     ///
     /// # Errors
@@ -232,7 +232,7 @@ pub struct InvalidUrl;
 
 impl fmt::Display for InvalidUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the URL must be redis://HOST:PORT/DB or rediss://HOST:PORT/DB, with user:password@ if need be")
+        f.write_str("the URL must be redis://HOST:PORT/DB, with user:password@ before the host if need be; TLS is not supported")
     }
 }
 
