@@ -334,6 +334,42 @@ async fn what_is_sent_twice_is_charged_once() {
 
 #[tokio::test]
 #[ignore = "needs redis-server"]
+async fn a_long_answer_keeps_its_place_and_a_flush_forgets_it() {
+    let redis = Redis::start().await;
+    let store = redis.store(RedisOptions::new().lease(Duration::from_secs(1))).await;
+    let short = Subject::caller("short", Limits::new().tokens(Rate::new(100, Duration::from_millis(100))));
+    let _held = admit(&store, ask(&short, 50, 0)).await.unwrap();
+    let hour = Rate::new(1000, Duration::from_secs(3600));
+    let alice = Subject::caller("alice", Limits::new().tokens(hour));
+    let flushed = admit(&store, ask(&alice, 400, 0)).await.unwrap();
+    sleep(Duration::from_millis(2500)).await;
+    assert_eq!(redis.command::<u64>(&["EXISTS", "{completions}:caller:short"]).await, 1, "renewed with its lease");
+
+    redis.command::<()>(&["FLUSHALL"]).await;
+    sleep(Duration::from_millis(700)).await; // two renewals
+    settle(&store, flushed, cost(400, 0)).await;
+    assert_eq!(standing(&store, &alice).await.tokens.unwrap().remaining, 600, "charged as a whole");
+}
+
+#[tokio::test]
+#[ignore = "needs redis-server"]
+async fn ids_and_figures_may_be_anything() {
+    let redis = Redis::start().await;
+    let store = redis.store(RedisOptions::new().prefix("no braces")).await;
+    let limits = Limits::new().parallel(5).budget(Budget::new(100, BudgetWindow::Total));
+    for id in ["alice", "alice:leases", "leases:caller:alice", "{x}", "", "\u{e9}\r\n\0"] {
+        let subject = Subject::caller(id, limits);
+        let reservation = admit(&store, ask(&subject, 0, 1)).await.unwrap();
+        settle(&store, reservation, cost(u64::MAX, u64::MAX)).await;
+        let stands = standing(&store, &subject).await;
+        assert_eq!(stands.parallel.unwrap().remaining, 5, "{id:?}");
+        assert!(stands.budget.unwrap().spent > 1_000_000_000, "{id:?}");
+    }
+    assert!(store.is_connected());
+}
+
+#[tokio::test]
+#[ignore = "needs redis-server"]
 async fn leases_live_as_long_as_their_process() {
     let redis = Redis::start().await;
     let options = || RedisOptions::new().lease(Duration::from_secs(1));

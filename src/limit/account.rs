@@ -67,27 +67,25 @@ impl Account {
         [requests, tokens, parallel, budget].into_iter().flatten().reduce(Refusal::longer)
     }
 
-    /// Counts an estimate. The mark says where its tokens stand.
-    pub(crate) fn charge(&mut self, limits: &Limits, estimate: &Cost, now: Moment) -> u64 {
-        if let Some(rate) = limits.requests {
-            self.requests.charge(estimate.requests, rate, now.nanos);
-        }
+    /// Counts an estimate. The marks say where its requests and its tokens stand.
+    pub(crate) fn charge(&mut self, limits: &Limits, estimate: &Cost, now: Moment) -> [u64; 2] {
+        let request = limits.requests.map_or(0, |rate| self.requests.charge(estimate.requests, rate, now.nanos));
         self.parallel += 1;
         if let Some(budget) = limits.budget {
             self.spent.reserve(estimate.nano_usd, budget, now.time);
         }
-        limits.tokens.map_or(0, |rate| self.tokens.charge(estimate.tokens, rate, now.nanos))
+        [request, limits.tokens.map_or(0, |rate| self.tokens.charge(estimate.tokens, rate, now.nanos))]
     }
 
     /// Replaces an estimate by the truth.
-    pub(crate) fn settle(&mut self, limits: &Limits, mark: u64, estimate: &Cost, actual: &Cost, now: Moment) {
+    pub(crate) fn settle(&mut self, limits: &Limits, marks: [u64; 2], estimate: &Cost, actual: &Cost, now: Moment) {
         if let Some(rate) = limits.requests {
             let back = estimate.requests.saturating_sub(actual.requests);
-            self.requests.take_back(back, rate, now.nanos);
+            self.requests.refund(back, estimate.requests, marks[0], rate, now.nanos);
         }
         if let Some(rate) = limits.tokens {
             let back = estimate.tokens.saturating_sub(actual.tokens);
-            self.tokens.refund(back, estimate.tokens, mark, rate, now.nanos);
+            self.tokens.refund(back, estimate.tokens, marks[1], rate, now.nanos);
             self.tokens.charge(actual.tokens.saturating_sub(estimate.tokens), rate, now.nanos);
         }
         self.parallel = self.parallel.saturating_sub(1);

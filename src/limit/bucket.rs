@@ -36,7 +36,8 @@ impl Halves {
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Bucket {
     level: Halves,
-    /// All units that were ever put in and not refunded: the place of whatever comes next in the queue.
+    /// All units that were ever put in: the place of whatever comes next in the queue. What was refunded counts as
+    /// drained, so that a later refund can only give back too little.
     charged: u64,
     /// When the level was right, in nanoseconds.
     at: u64,
@@ -47,11 +48,11 @@ pub(crate) struct Bucket {
 impl Bucket {
     /// What is left by now. A rate that has changed takes over what was used.
     fn settle_to(&self, rate: Rate, now: u64) -> Self {
-        let window = nanos(rate.window);
+        let window = nanos(rate.window).max(MIN_WINDOW);
         let mut bucket = *self;
         let mut level = self.level.get();
         if self.window != window {
-            level = level.checked_div(Scaled::from(self.window)).unwrap_or(0).saturating_mul(Scaled::from(window));
+            level = rescale(level, self.window, window);
             bucket.window = window;
         }
         let passed = Scaled::from(now.saturating_sub(self.at));
@@ -90,19 +91,8 @@ impl Bucket {
     pub(crate) fn refund(&mut self, back: u64, units: u64, mark: u64, rate: Rate, now: u64) {
         *self = self.settle_to(rate, now);
         let drained = self.scaled(self.charged).saturating_sub(self.level.get());
-        let left = self.scaled(mark.saturating_add(units)).saturating_sub(drained);
-        self.remove(self.units(left).min(back));
-    }
-
-    /// Takes units out again that were put in for nothing, wherever they stood.
-    pub(crate) fn take_back(&mut self, units: u64, rate: Rate, now: u64) {
-        *self = self.settle_to(rate, now);
-        self.remove(units);
-    }
-
-    fn remove(&mut self, units: u64) {
-        self.charged = self.charged.saturating_sub(units);
-        self.level.set(self.level.get().saturating_sub(self.scaled(units)));
+        let left = self.scaled(mark.saturating_add(units)).saturating_sub(drained).min(self.scaled(back));
+        self.level.set(self.level.get().saturating_sub(left));
     }
 
     /// How much of the rate is left.
@@ -123,6 +113,16 @@ impl Bucket {
     fn units(&self, scaled: Scaled) -> u64 {
         u64::try_from(scaled / Scaled::from(self.window.max(1))).unwrap_or(u64::MAX)
     }
+}
+
+/// A millisecond, as [`Rate::new`] has it.
+const MIN_WINDOW: u64 = 1_000_000;
+
+/// A level for another window, rounded up.
+fn rescale(level: Scaled, from: u64, to: u64) -> Scaled {
+    let (from, to) = (Scaled::from(from.max(1)), Scaled::from(to));
+    let rest = (level % from).saturating_mul(to).div_ceil(from);
+    (level / from).saturating_mul(to).saturating_add(rest)
 }
 
 pub(crate) fn nanos(time: Duration) -> u64 {
@@ -223,6 +223,38 @@ mod tests {
         bucket.charge(60, rate, long_after);
         bucket.refund(60, 60, mark, rate, long_after);
         assert_eq!(bucket.allowance(rate, long_after).remaining, 0);
+    }
+
+    /// Reported by a reviewer: refunds from the middle of the queue moved the places of what came after.
+    #[test]
+    fn many_refunds_in_any_order_never_admit_more_than_was_not_used() {
+        let rate = Rate::new(1000, Duration::from_secs(1000));
+        let mut bucket = Bucket::default();
+        let marks: Vec<u64> = (0..10).map(|_| bucket.charge(100, rate, NOW)).collect();
+        for mark in &marks[..5] {
+            bucket.refund(100, 100, *mark, rate, NOW);
+        }
+        let later = NOW + 550 * SECOND;
+        assert!(admit(&mut bucket, 1000, rate, later));
+        for mark in &marks[5..] {
+            bucket.refund(100, 100, *mark, rate, later);
+        }
+        assert_eq!(bucket.allowance(rate, later).remaining, 0, "1000 were used a moment ago");
+    }
+
+    #[test]
+    fn changing_windows_back_and_forth_forgives_nothing() {
+        let (one, other) = (Rate::per_minute(60), Rate::new(60, Duration::from_millis(7)));
+        let mut bucket = Bucket::default();
+        bucket.charge(60, one, NOW);
+        for flip in 0..100 {
+            bucket.charge(0, if flip % 2 == 0 { other } else { one }, NOW);
+        }
+        assert!(!bucket.fits(1, one, NOW));
+        let none = Rate { amount: 1, window: Duration::ZERO };
+        let mut bucket = Bucket::default();
+        bucket.charge(1, none, NOW);
+        assert!(!bucket.fits(1, none, NOW));
     }
 
     #[test]

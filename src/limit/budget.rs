@@ -76,6 +76,8 @@ pub(super) fn first_day(month: u64) -> u64 {
 impl Spent {
     fn settle_to(&self, budget: Budget, now: Duration) -> Self {
         let period = Period::of(budget.window, now);
+        // Whoever looked at the clock before midnight may come after somebody who looked later.
+        let period = if period.is_over(self.period) { self.period } else { period };
         let spent = if self.period.is_over(period) { 0 } else { self.spent };
         Self { spent, period, ..*self }
     }
@@ -195,6 +197,15 @@ mod tests {
         spent.restore(5, LEAP_EVENING - HOUR, budget, LEAP_EVENING);
         assert_eq!(spent.used(budget, LEAP_EVENING), 5);
         assert_eq!(spent.used(budget, LEAP_EVENING + HOUR), 0);
+    }
+
+    #[test]
+    fn a_late_look_at_an_earlier_clock_changes_nothing() {
+        let budget = Budget::new(100, BudgetWindow::Day);
+        let mut spent = Spent::default();
+        spent.settle(0, 100, budget, LEAP_EVENING + HOUR);
+        spent.reserve(0, budget, LEAP_EVENING);
+        assert_eq!(spent.used(budget, LEAP_EVENING + HOUR), 100);
     }
 
     #[test]

@@ -93,10 +93,18 @@ pub struct Ask {
 }
 
 impl Ask {
-    /// Leaves out subjects without limits, and lowers the estimate to what the smallest of the limits can hold: what is
+    /// Leaves out subjects without limits and those that stand twice, and lowers the estimate to what the smallest of the limits can hold: what is
     /// larger could never be admitted, and a guess must not lock a small key out. Every store begins with it.
     pub fn reduce(&mut self) {
-        self.subjects.retain(|subject| !subject.limits.is_unlimited());
+        let mut seen: Vec<(SubjectKind, Arc<str>)> = Vec::with_capacity(self.subjects.len());
+        self.subjects.retain(|subject| {
+            let is_new = !seen.iter().any(|(kind, id)| (*kind, &**id) == (subject.kind, &*subject.id));
+            let kept = is_new && !subject.limits.is_unlimited();
+            if kept {
+                seen.push((subject.kind, subject.id.clone()));
+            }
+            kept
+        });
         for limits in self.subjects.iter().map(|subject| subject.limits) {
             if let Some(rate) = limits.tokens {
                 self.estimate.tokens = self.estimate.tokens.min(rate.amount);
@@ -148,8 +156,8 @@ pub struct Reservation {
     pub ask: Ask,
     /// Whatever the store wants to remember of it, such as the number of a lease.
     pub token: u64,
-    /// The same for each subject, in their order.
-    pub marks: Vec<u64>,
+    /// The same for each subject, in their order: where its requests and its tokens stand.
+    pub marks: Vec<[u64; 2]>,
 }
 
 /// One of the four things that are limited.

@@ -147,6 +147,16 @@ fn a_guess_larger_than_the_limit_does_not_lock_out() {
 }
 
 #[test]
+fn a_scope_that_stands_twice_counts_once() {
+    let (store, _) = store();
+    let team = Subject::scope("team", Limits::new().requests_per_minute(1).parallel(1));
+    let reservation = admit(&store, ask(&[team.clone(), team.clone()], 0, 0)).unwrap();
+    assert_eq!(reservation.ask.subjects.len(), 1);
+    store.settle(reservation, Cost::default());
+    assert!(admit(&store, ask(&[team.clone(), team], 0, 0)).is_ok());
+}
+
+#[test]
 fn zero_means_none() {
     let (store, clock) = store();
     for limits in [

@@ -24,8 +24,8 @@
 //! | key | what it is | lives |
 //! |---|---|---|
 //! | `{completions}:caller:ID`, `…:scope:ID` | a hash: levels of requests (`rl`, `ra`) and tokens (`tl`, `ta`, `td`), `spent`, `reserved`, `period`, and what each lease holds (`held:N`) | until nothing of it matters; for ever with a total budget |
-//! | the same with `:leases` | a sorted set: answers in progress, and when each one's lease expires | a lease longer than the last one |
-//! | the same with `:settled` | a sorted set: what was settled lately, so that what is sent twice is charged once | two minutes after the last one |
+//! | `{completions}:leases:caller:ID` … | a sorted set: answers in progress, and when each one's lease expires | a lease longer than the last one |
+//! | `{completions}:settled:caller:ID` … | a sorted set: what was settled lately, so that what is sent twice is charged once | two minutes after the last one |
 //!
 //! All keys have one hash tag ([`RedisOptions::prefix`]), since one admission touches a caller and all of its scopes: a
 //! cluster keeps them in one slot, on one node. One node admits some ten thousand requests a second; beyond that give
@@ -41,14 +41,14 @@
 //! | what | happens |
 //! |---|---|
 //! | stopped, unreachable, paused | the first requests wait [`RedisOptions::timeout`] (40 ms), the others not at all; each limit does as [`OnStoreError`] says; a second after Redis answers again it counts again |
-//! | restarted, `FLUSHALL` | rates begin anew; answers in progress take their permits again at the next renewal; what they cost is charged as a whole |
+//! | restarted, `FLUSHALL` | everything begins anew: answers in progress hold nothing any more, and what they cost is charged as a whole |
 //! | `SCRIPT FLUSH` | the script is sent again |
 //!
 //! `local` admits at most the limit once more for each outage, in all processes together, if
 //! [`replicas`](RedisOptions::replicas) says how many there are. A settlement whose answer was lost on the way is sent again,
 //! and charged once. (A sum of what did not fit into the queue has no lease by which it is known: it may be charged twice.)
 //!
-//! Budgets are worth what Redis keeps of them: run it with `appendonly yes`.
+//! Budgets are worth what Redis keeps of them: run it with `appendonly yes` and `maxmemory-policy noeviction`.
 
 mod options;
 mod outage;

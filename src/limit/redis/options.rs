@@ -51,11 +51,13 @@ impl RedisOptions {
     }
 
     /// What all keys begin with. A part in braces is the hash tag, which puts them all into one slot of a cluster: an
-    /// admission needs its caller and the caller's scopes together. Limiters whose callers share nothing may have tags of
+    /// admission needs its caller and the caller's scopes together; without braces all of it is the tag. Limiters whose callers share nothing may have tags of
     /// their own.
     #[must_use]
     pub fn prefix(self, prefix: impl Into<String>) -> Self {
-        Self { prefix: prefix.into(), ..self }
+        let prefix = prefix.into();
+        let is_tagged = prefix.split_once('{').is_some_and(|(_, rest)| rest.find('}').is_some_and(|end| end > 0));
+        Self { prefix: if is_tagged { prefix } else { format!("{{{prefix}}}") }, ..self }
     }
 
     /// What to do about requests, tokens and answers in progress while Redis is away.

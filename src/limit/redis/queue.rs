@@ -105,7 +105,7 @@ mod tests {
     fn settlement(id: &str, tokens: u64) -> Settlement {
         let subjects = vec![Subject::caller(id, Limits::new().tokens_per_minute(1))];
         let ask = Ask { subjects, estimate: Cost::default(), enforce: true };
-        (Reservation { ask, token: 7, marks: vec![0] }, Cost { requests: 1, tokens, nano_usd: 2 })
+        (Reservation { ask, token: 7, marks: vec![[0; 2]] }, Cost { requests: 1, tokens, nano_usd: 2 })
     }
 
     #[test]

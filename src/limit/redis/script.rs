@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use redis::{FromRedisValue, Script, ScriptInvocation, Value};
+use redis::{FromRedisValue, Pipeline, Script, ScriptInvocation, Value};
+
+use super::queue::Settlement;
 
 use crate::auth::{BudgetWindow, Rate};
 use crate::limit::budget::Spent;
@@ -15,6 +17,9 @@ pub(super) struct Scripts {
     admit: Script,
     settle: Script,
 }
+
+/// The most that one request is charged: a billion dollars. Redis adds in 64 bits with a sign.
+const MAX_NANO_USD: u64 = 1_000_000_000_000_000_000;
 
 /// What the admission script is to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,36 +55,49 @@ impl Scripts {
         call.arg(ask.estimate.requests).arg(ask.estimate.tokens).arg(ask.estimate.nano_usd);
         call.arg(lease.to_string()).arg(micros(lasts));
         for subject in &ask.subjects {
-            push_subject(&mut call, prefix, subject);
+            push_subject(&mut call, &keys(prefix, subject)[..2], subject);
         }
         call
     }
 
-    pub(super) fn settle(&self, prefix: &str, reservation: &Reservation, actual: &Cost) -> ScriptInvocation<'_> {
+    /// Adds settlements to a pipeline; the script goes first, in case Redis has forgotten it.
+    pub(super) fn settle_all<'a>(
+        &self,
+        prefix: &str,
+        settlements: impl Iterator<Item = &'a Settlement>,
+        pipe: &mut Pipeline,
+    ) {
+        pipe.load_script(&self.settle).ignore();
+        for (reservation, actual) in settlements.filter(|(reservation, _)| !reservation.ask.subjects.is_empty()) {
+            pipe.invoke_script(&self.settle(prefix, reservation, actual)).ignore();
+        }
+    }
+
+    fn settle(&self, prefix: &str, reservation: &Reservation, actual: &Cost) -> ScriptInvocation<'_> {
         let mut call = self.settle.prepare_invoke();
         let reserved = &reservation.ask.estimate;
         call.arg(reservation.token.to_string()).arg(reserved.requests).arg(reserved.tokens);
-        call.arg(actual.requests).arg(actual.tokens).arg(actual.nano_usd);
+        call.arg(actual.requests).arg(actual.tokens).arg(actual.nano_usd.min(MAX_NANO_USD));
         for (at, subject) in reservation.ask.subjects.iter().enumerate() {
-            push_subject(&mut call, prefix, subject);
-            call.key(format!("{}:settled", keys(prefix, subject)[0]));
-            call.arg(reservation.marks.get(at).copied().unwrap_or(0));
+            push_subject(&mut call, &keys(prefix, subject), subject);
+            call.arg(reservation.marks.get(at).map_or(0, |[_, tokens]| *tokens));
         }
         call
     }
 }
 
-/// The keys of a subject: its hash, and the leases of its answers in progress.
-pub(super) fn keys(prefix: &str, subject: &Subject) -> [String; 2] {
+/// The keys of a subject: its hash, the leases of its answers in progress, and what was settled lately. The kind of a key
+/// stands before the id, which may be any text.
+pub(super) fn keys(prefix: &str, subject: &Subject) -> [String; 3] {
     let kind = match subject.kind {
         SubjectKind::Caller => "caller",
         SubjectKind::Scope => "scope",
     };
-    [format!("{prefix}:{kind}:{}", subject.id), format!("{prefix}:{kind}:{}:leases", subject.id)]
+    ["", "leases:", "settled:"].map(|what| format!("{prefix}:{what}{kind}:{}", subject.id))
 }
 
-fn push_subject(call: &mut ScriptInvocation<'_>, prefix: &str, subject: &Subject) {
-    for key in keys(prefix, subject) {
+fn push_subject(call: &mut ScriptInvocation<'_>, keys: &[String], subject: &Subject) {
+    for key in keys {
         call.key(key);
     }
     let limits = &subject.limits;
@@ -177,7 +195,7 @@ pub(super) fn admission(answer: &Value, ask: Ask, lease: u64, now: Duration) -> 
     match refusal {
         Some(refusal) if read::<u64>(admitted)? == 0 => Ok(Admission::Refused { refusal, left }),
         overrun => {
-            let marks = used.iter().map(|used| used.mark as u64).collect();
+            let marks = used.iter().map(|used| [0, used.mark as u64]).collect();
             Ok(Admission::Admitted { reservation: Reservation { ask, token: lease, marks }, left, overrun })
         }
     }

@@ -34,14 +34,23 @@ local function settle(place)
     subject.tl = subject.tl + tokens - had_tokens
   else
     local left = math.max(tonumber(limits[8]) + had_tokens - subject.td, 0)
-    subject.tl = math.max(subject.tl - math.min(left, had_tokens - tokens), 0)
+    -- What comes back counts as drained, so that a later refund can only give back too little.
+    local back = math.min(left, had_tokens - tokens, subject.tl)
+    subject.tl, subject.td = subject.tl - back, subject.td + back
   end
   local money_held = redis.call('HGET', subject.key, 'held:' .. lease)
   if money_held then
     redis.call('HDEL', subject.key, 'held:' .. lease)
     redis.call('HINCRBY', subject.key, 'reserved', '-' .. money_held)
   end
-  if subject.budget and nano ~= '0' then redis.call('HINCRBY', subject.key, 'spent', nano) end
+  if subject.budget and nano ~= '0' then
+    -- Nine billion dollars are the most that Redis can add up.
+    if compare(add(subject.spent, nano), '9000000000000000000') > 0 then
+      redis.call('HSET', subject.key, 'spent', '9000000000000000000')
+    else
+      redis.call('HINCRBY', subject.key, 'spent', nano)
+    end
+  end
   write(subject)
 end
 

@@ -41,7 +41,7 @@ pub(super) struct Shared {
     local: MemoryLimits,
     reserved_here: Mutex<HashMap<u64, Reservation>>,
     /// The leases of the answers in progress, with their keys, to be renewed.
-    leases: Mutex<HashMap<u64, Vec<String>>>,
+    leases: Mutex<HashMap<u64, Vec<[String; 2]>>>,
     next_lease: AtomicU64,
     clock: SystemClock,
 }
@@ -114,13 +114,16 @@ impl Shared {
     }
 
     /// All leases with their keys.
-    pub(super) fn leases(&self) -> Vec<(u64, Vec<String>)> {
+    pub(super) fn leases(&self) -> Vec<(u64, Vec<[String; 2]>)> {
         lock(&self.leases).iter().map(|(lease, keys)| (*lease, keys.clone())).collect()
     }
 
     fn hold(&self, lease: u64, ask: &Ask) {
-        let keys = ask.subjects.iter().map(|subject| keys(&self.options.prefix, subject)[1].clone()).collect();
-        lock(&self.leases).insert(lease, keys);
+        let keys = ask.subjects.iter().map(|subject| {
+            let [hash, leases, _] = keys(&self.options.prefix, subject);
+            [hash, leases]
+        });
+        lock(&self.leases).insert(lease, keys.collect());
     }
 
     /// Asks Redis, if it is there and answers in time.
@@ -143,7 +146,7 @@ impl Shared {
         match self.local.admit(local).await? {
             Admission::Admitted { reservation, left, overrun } => {
                 lock(&self.reserved_here).insert(lease, reservation);
-                let marks = vec![0; ask.subjects.len()];
+                let marks = vec![[0; 2]; ask.subjects.len()];
                 Ok(Admission::Admitted { reservation: Reservation { ask, token: lease, marks }, left, overrun })
             }
             refused => Ok(refused),
@@ -174,7 +177,7 @@ impl LimitStore for RedisLimits {
         if shared.connection().is_none() {
             return shared.admit_here(ask, lease).await;
         }
-        let marks = vec![0; ask.subjects.len()];
+        let marks = vec![[0; 2]; ask.subjects.len()];
         let reservation = Some(Reservation { ask: ask.clone(), token: lease, marks });
         let mut abandoned = Abandoned { shared, reservation };
         let Some(answer) = shared.ask(mode, &ask, lease).await else {

@@ -8,7 +8,6 @@ use std::time::Duration;
 use redis::aio::MultiplexedConnection;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
-use super::queue::Settlement;
 use super::store::Shared;
 
 /// Keeps the connection of a [`RedisLimits`](super::RedisLimits), sends its settlements and renews its leases.
@@ -69,33 +68,15 @@ impl Worker {
         }
     }
 
-    /// Sends settlements. Those that are not known to have arrived are kept and sent again; Redis knows what it has
-    /// settled.
+    /// Sends settlements, many in one round trip. Those that are not known to have arrived are kept and sent again; Redis
+    /// knows what it has settled.
     async fn send(&self, connection: &mut MultiplexedConnection) -> Result<(), Away> {
         let batch = self.0.queue.take(BATCH);
-        let mut sent = 0;
-        let mut result = Ok(());
-        for settlement in &batch {
-            result = self.settle(connection, settlement).await;
-            if result.is_err() {
-                break;
-            }
-            sent += 1;
-        }
-        self.0.queue.done(batch.into_iter().skip(sent).collect());
-        result
-    }
-
-    async fn settle(
-        &self,
-        connection: &mut MultiplexedConnection,
-        (reservation, actual): &Settlement,
-    ) -> Result<(), Away> {
-        if reservation.ask.subjects.is_empty() {
-            return Ok(());
-        }
-        let call = self.0.scripts.settle(&self.0.options.prefix, reservation, actual);
-        answer(call.invoke_async::<redis::Value>(connection)).await.map(drop)
+        let mut pipe = redis::pipe();
+        self.0.scripts.settle_all(&self.0.options.prefix, batch.iter(), &mut pipe);
+        let sent = answer(pipe.exec_async(connection)).await;
+        self.0.queue.done(if sent.is_ok() { Vec::new() } else { batch });
+        sent
     }
 
     /// Renews the leases of the answers that are still in progress.
@@ -107,11 +88,15 @@ impl Worker {
         let time: (u64, u64) = answer(redis::cmd("TIME").query_async(connection)).await?;
         let lease = self.0.options.lease;
         let expires = time.0 * 1_000_000 + time.1 + lease.as_micros() as u64;
+        let lives = lease.as_millis() as i64 + 1000;
         for leases in leases.chunks(BATCH) {
             let mut pipe = redis::pipe();
-            for (id, key) in leases.iter().flat_map(|(id, keys)| keys.iter().map(move |key| (id, key))) {
-                pipe.zadd(key, id.to_string(), expires).ignore();
-                pipe.pexpire(key, lease.as_millis() as i64 + 1000).ignore();
+            for (id, [hash, leases]) in leases.iter().flat_map(|(id, keys)| keys.iter().map(move |keys| (id, keys))) {
+                // Only what is there: a lease that Redis has forgotten reserves nothing any more.
+                pipe.cmd("ZADD").arg(leases).arg("XX").arg(expires).arg(id.to_string()).ignore();
+                pipe.pexpire(leases, lives).ignore();
+                // What it holds must live as long, and what lives longer must stay.
+                pipe.cmd("PEXPIRE").arg(hash).arg(lives).arg("GT").ignore();
             }
             answer(pipe.exec_async(connection)).await?;
         }
