@@ -254,34 +254,37 @@ fn what_was_spent_before_a_restart_counts() {
     assert!(admit(&store, ask(std::slice::from_ref(&alice), 0, 1)).is_err());
 }
 
-/// 64 threads at the edge of every limit at once, with a caller each and a team in common.
+/// 64 threads at the edge of each limit in turn, with a caller each and a team in common.
 #[test]
 fn nobody_slips_through_in_a_race() {
+    const EDGE: u64 = 37;
     for round in 0..200 {
         let (store, _) = store();
-        let team = Subject::scope("team", Limits::new().requests_per_minute(37).tokens_per_minute(4000).parallel(40));
-        let spent = AtomicU64::new(0);
+        let wide = Limits::new().requests_per_minute(1000).tokens_per_minute(100_000).parallel(1000);
+        let team = Subject::scope(
+            "team",
+            match round % 3 {
+                0 => wide.requests_per_minute(EDGE),
+                1 => wide.tokens_per_minute(EDGE * 100),
+                _ => wide.parallel(EDGE),
+            },
+        );
         let admitted = AtomicU64::new(0);
-        let (parallel, most) = (AtomicU64::new(0), AtomicU64::new(0));
         thread::scope(|scope| {
             for at in 0..64_u64 {
-                let (store, team) = (store.clone(), team.clone());
-                let (spent, admitted, parallel, most) = (&spent, &admitted, &parallel, &most);
+                let (store, team, admitted) = (store.clone(), team.clone(), &admitted);
                 scope.spawn(move || {
                     let caller = Subject::caller(format!("{}", at % 8), Limits::new().requests_per_minute(6));
                     let Ok(reservation) = admit(&store, ask(&[team, caller], 100, 0)) else { return };
                     admitted.fetch_add(1, Ordering::SeqCst);
-                    most.fetch_max(parallel.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
-                    spent.fetch_add(100, Ordering::SeqCst);
-                    parallel.fetch_sub(1, Ordering::SeqCst);
-                    if at % 3 == round % 3 {
+                    // Permits stay out in the rounds that are about them.
+                    if round % 3 != 2 && at % 3 == 0 {
                         store.settle(reservation, cost(100, 0));
                     }
                 });
             }
         });
-        assert_eq!(admitted.load(Ordering::SeqCst), 37, "no more, and none refused for another's sake");
-        assert!(spent.load(Ordering::SeqCst) <= 4000 && most.load(Ordering::SeqCst) <= 40);
+        assert_eq!(admitted.load(Ordering::SeqCst), EDGE, "no more, and none refused for another's sake: {round}");
     }
 }
 
