@@ -129,7 +129,8 @@ impl Price {
     /// As [`per_million`](Self::per_million).
     pub fn with(mut self, class: TokenClass, usd: f64) -> Result<Self, InvalidPrice> {
         let pico = (usd * 1e6).round();
-        if !(0.0..=MAX_PICO as f64).contains(&pico) {
+        let vanishes = pico == 0.0 && usd != 0.0;
+        if vanishes || !(0.0..=MAX_PICO as f64).contains(&pico) {
             return Err(InvalidPrice);
         }
         self.base.0[class as usize] = Some(pico as u64);
@@ -163,6 +164,10 @@ impl FromStr for Price {
             let (name, usd) = word.split_once('=').ok_or(InvalidPrice)?;
             let (_, class) = CLASSES.iter().find(|(known, _)| *known == name).ok_or(InvalidPrice)?;
             let pico = decimal::scaled(usd, DECIMALS).filter(|pico| *pico <= MAX_PICO).ok_or(InvalidPrice)?;
+            let vanishes = pico == 0 && usd.bytes().any(|digit| matches!(digit, b'1'..=b'9'));
+            if vanishes {
+                return Err(InvalidPrice);
+            }
             let rates = tiers.last_mut().map_or(&mut base, |(_, rates)| rates);
             rates.0[*class as usize] = Some(pico);
         }
@@ -173,13 +178,13 @@ impl FromStr for Price {
     }
 }
 
-/// A price that is negative, no number, out of range, or lacks input or output.
+/// A price that is negative, no number, out of range, too small to be told from free, or lacks input or output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InvalidPrice;
 
 impl fmt::Display for InvalidPrice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a price needs USD per million tokens, from 0 to 1000000, for input and for output")
+        f.write_str("a price needs USD per million tokens, 0 or from 0.000001 to 1000000, for input and for output")
     }
 }
 
@@ -233,7 +238,7 @@ mod tests {
         let text: Price = "input=0.15 output=0.6 cached=0.075".parse().unwrap();
         let dollars = Price::per_million(0.15, 0.6).unwrap().with(TokenClass::CacheRead, 0.075).unwrap();
         assert_eq!(text, dollars);
-        for usd in [-1.0, f64::NAN, f64::INFINITY, 1_000_001.0] {
+        for usd in [-1.0, -1e-7, 1.5e-7, f64::NAN, f64::INFINITY, 1_000_001.0] {
             assert_eq!(Price::per_million(usd, 1.0), Err(InvalidPrice));
         }
     }
@@ -245,6 +250,7 @@ mod tests {
             "input=1",
             "output=1",
             "input=1 output=x",
+            "input=0.00000015 output=1",
             "input=1 output=1 tokens=1",
             "input 1",
             ">5 input=1 output=1",

@@ -8,8 +8,9 @@ use super::{Language, Place, Provider};
 /// USD per million tokens, as a table.
 pub(super) fn price(mut table: Table<'_>) -> Result<Price, Refusal> {
     let (input, output) = (table.require("input")?, table.require("output")?);
-    let checked =
-        |value: &Value<'_>, price: Result<Price, _>| price.map_err(|_| value.refuse("must be at most 1000000"));
+    let checked = |value: &Value<'_>, price: Result<Price, _>| {
+        price.map_err(|_| value.refuse("must be USD per million tokens: 0, or from 0.000001 at most 1000000"))
+    };
     let price = checked(&input, Price::per_million(input.dollars()?, 0.0))?;
     let mut price = checked(&output, price.with(TokenClass::Output, output.dollars()?))?;
     for (field, class) in [
