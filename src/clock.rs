@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// A clock that never goes back.
+/// A clock. What counts in windows of time wants one that never goes back, which all of these are but [`WallClock`].
 ///
 /// ```
 /// use std::time::Duration;
@@ -30,8 +30,7 @@ pub struct SystemClock {
 impl SystemClock {
     /// A clock that begins with the wall time of this moment.
     pub fn new() -> Self {
-        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Self { started: Instant::now(), wall }
+        Self { started: Instant::now(), wall: WallClock.now() }
     }
 }
 
@@ -44,6 +43,18 @@ impl Default for SystemClock {
 impl Clock for SystemClock {
     fn now(&self) -> Duration {
         self.wall.saturating_add(self.started.elapsed())
+    }
+}
+
+/// The machine's wall clock, asked each time: it follows corrections and a machine that slept, and so may go back.
+///
+/// For what somebody else compares with a clock of their own, such as the time in a signature.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct WallClock;
+
+impl Clock for WallClock {
+    fn now(&self) -> Duration {
+        SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
     }
 }
 
@@ -86,7 +97,7 @@ mod tests {
     #[test]
     fn the_machines_clock_is_near_the_wall_and_never_goes_back() {
         let clock = SystemClock::new();
-        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+        let wall = WallClock.now();
         let (first, second) = (clock.now(), clock.now());
         assert!(first <= second && second.abs_diff(wall) < Duration::from_secs(60));
     }

@@ -1,8 +1,8 @@
 //! Tower layers that serve and govern OpenAI-compatible chat completions.
 //!
 //! A host puts them around its own services: clients talk to it with any OpenAI SDK, and behind it answer OpenAI, servers
-//! that imitate it, Claude, or a service of the host's own, whole and streamed. Everything is a [`tower::Layer`] or a
-//! [`tower::Service`] of `http::Request<_>`, so tower's and tower-http's layers fit in between.
+//! that imitate it, Azure, Claude, Gemini, Bedrock, or a service of the host's own, whole and streamed. Everything is a
+//! [`tower::Layer`] or a [`tower::Service`] of `http::Request<_>`, so tower's and tower-http's layers fit in between.
 //!
 //! ```text
 //! host's own router (axum, hyper, anything that takes a tower Service)
@@ -12,6 +12,7 @@
 //!            └─ ModelRouter    who answers this model?  also GET /v1/models
 //!               ├─ TranslateLayer<OpenAi>     · HTTP client
 //!               ├─ TranslateLayer<Anthropic>  · HTTP client
+//!               ├─ TranslateLayer<Bedrock>    · SigV4Layer · HTTP client
 //!               └─ the host's own service
 //! ```
 //!
@@ -72,6 +73,7 @@
 //! | `memory-keys` | yes | `MemoryKeys`: keys in memory, as SHA-256 digests |
 //! | `signatures` | yes | `replay::SignatureLayer`, off unless stacked; and `replay::MemorySignatures` |
 //! | `bundled-prices` | no | `price::bundled`: list prices of about a thousand models, 70 kB |
+//! | `bedrock` | no | `translate::Bedrock`, and the signer of its requests |
 //! | `client` | no | `client::Client`: hyper-util's pool over rustls |
 //! | `redis` | no | `limit::redis`: limits and budgets of several processes in one Redis |
 //! | `mock` | no | `mock::Mock`: scripted providers, in process and on sockets |

@@ -70,11 +70,13 @@ impl Usage {
     pub fn from_openai(usage: Raw<'_>) -> Option<Self> {
         let mut prompt = None;
         let mut completion = None;
+        let mut total = None;
         let (mut cached, mut written, mut audio_in, mut audio_out, mut reasoning) = (0, 0, 0, 0, 0);
         for (key, value) in usage.fields() {
             match &*key.to_str() {
                 "prompt_tokens" => prompt = value.as_u64(),
                 "completion_tokens" => completion = value.as_u64(),
+                "total_tokens" => total = value.as_u64(),
                 // DeepSeek; Moonshot; Mistral.
                 "prompt_cache_hit_tokens" | "cached_tokens" | "num_cached_tokens" => {
                     cached = cached.max(value.as_u64().unwrap_or(0));
@@ -96,6 +98,10 @@ impl Usage {
         }
         let mut rest_in = prompt.unwrap_or(0);
         let mut rest_out = completion.unwrap_or(0);
+        // xAI counts reasoning beside the completion, and only the total tells.
+        if reasoning > 0 && total == Some(rest_in.saturating_add(rest_out).saturating_add(reasoning)) {
+            rest_out = rest_out.saturating_add(reasoning);
+        }
         let cache_read = split_off(&mut rest_in, cached);
         let cache_write = split_off(&mut rest_in, written);
         let input_audio = split_off(&mut rest_in, audio_in);

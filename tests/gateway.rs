@@ -206,7 +206,7 @@ async fn without_arguments_the_printed_lines_are_answered() {
     let models = parsed(&send(gateway.get("/v1/models", "sk-demo")).await);
     let models: Vec<&str> =
         models["data"].as_array().unwrap().iter().filter_map(|model| model["id"].as_str()).collect();
-    assert_eq!(models, ["gpt-mock", "claude-mock"]);
+    assert_eq!(models, ["gpt-mock", "claude-mock", "gemini-mock", "nova-mock", "azure-mock"]);
     assert_eq!(lines.len(), 2 * models.len() + 1);
 
     gateway.signal("-TERM");

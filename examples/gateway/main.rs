@@ -11,6 +11,7 @@ mod args;
 mod config;
 mod demo;
 mod idle;
+mod provider;
 mod request_id;
 mod serve;
 mod stack;

@@ -7,23 +7,16 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
-use http_body_util::Full;
-use tower::timeout::TimeoutLayer;
 use tower::{Service, ServiceBuilder};
-use tower_completions::client::Client;
 use tower_completions::limit::redis::{OnStoreError, RedisLimits, RedisOptions};
 use tower_completions::limit::{MemoryLimits, UsageEndpoint};
-use tower_completions::mock::Mock;
 use tower_completions::price::PriceBook;
-use tower_completions::translate::{Anthropic, Dialect, InvalidConfig, OpenAi};
-use tower_completions::{
-    AuthLayer, BoxError, ChatLayer, Endpoint, Model, ModelFilter, ModelRouter, RateLimitLayer, Secret, TranslateLayer,
-};
+use tower_completions::{AuthLayer, BoxError, ChatLayer, Endpoint, ModelFilter, ModelRouter, RateLimitLayer};
 use tower_http::request_id::{PropagateRequestIdLayer, SetRequestIdLayer};
 use tower_http::timeout::RequestBodyTimeoutLayer;
 
-use super::config::{self, Config, Counters, Language, Place, Provider, Timeouts};
-use super::idle::IdleTimeout;
+use super::config::{self, Config, Counters};
+use super::provider;
 use super::request_id::RandomId;
 
 /// How long a client may pause while it sends its request.
@@ -37,7 +30,7 @@ where
     B::Data: Send,
     B::Error: Into<BoxError>,
 {
-    let router = ModelRouter::new(models(config)?);
+    let router = ModelRouter::new(provider::models(config)?);
     let models = router.models();
 
     let known = ModelFilter::new(config.models.iter().map(|model| model.id.as_str()));
@@ -82,70 +75,6 @@ fn prices(config: &Config) -> PriceBook {
     PriceBook::from_prices(config.models.iter().filter_map(|model| Some((model.id.as_str(), model.price.clone()?))))
 }
 
-/// The models in the order of the file, each on the service of its provider.
-fn models(config: &Config) -> Result<Vec<Model>, InvalidConfig> {
-    let providers = config.providers.iter().map(|provider| Ok((&provider.name, connect(provider, &config.timeouts)?)));
-    let providers = providers.collect::<Result<Vec<_>, InvalidConfig>>()?;
-    let model = |model: &config::Model| {
-        let (_, make) = providers.iter().find(|(name, _)| **name == model.provider)?;
-        Some(make(model))
-    };
-    Ok(config.models.iter().filter_map(model).collect())
-}
-
-/// Makes models that share one service.
-type MakeModel = Box<dyn Fn(&config::Model) -> Model>;
-
-/// The service of a provider: its dialect over a client of its own, or over a mock.
-fn connect(provider: &Provider, timeouts: &Timeouts) -> Result<MakeModel, InvalidConfig> {
-    let client = || Client::builder().connect_timeout(timeouts.connect).build();
-    Ok(match (&provider.place, provider.language) {
-        (Place::Remote { base_url, key }, Language::OpenAi) => {
-            serving(provider, timeouts, openai(base_url, key.as_ref())?, client())
-        }
-        (Place::Remote { base_url, key }, Language::Anthropic) => {
-            serving(provider, timeouts, anthropic(base_url, key.as_ref())?, client())
-        }
-        (Place::Mock, Language::OpenAi) => {
-            serving(provider, timeouts, openai("http://mock/v1", None)?, Mock::openai().keep_requests(0))
-        }
-        (Place::Mock, Language::Anthropic) => {
-            serving(provider, timeouts, anthropic("http://mock", None)?, Mock::anthropic().keep_requests(0))
-        }
-    })
-}
-
-fn openai(base_url: &str, key: Option<&Secret>) -> Result<OpenAi, InvalidConfig> {
-    let openai = OpenAi::new(base_url)?;
-    key.map_or(Ok(openai.clone()), |key| openai.key(key.expose()))
-}
-
-fn anthropic(base_url: &str, key: Option<&Secret>) -> Result<Anthropic, InvalidConfig> {
-    let anthropic = Anthropic::new(base_url)?;
-    key.map_or(Ok(anthropic.clone()), |key| anthropic.key(key.expose()))
-}
-
-fn serving<D, S, B>(provider: &Provider, timeouts: &Timeouts, dialect: D, http: S) -> MakeModel
-where
-    D: Dialect<Decoder: Send> + Send + Sync + 'static,
-    S: Service<Request<Full<Bytes>>, Response = Response<B>> + Clone + Send + Sync + 'static,
-    S::Error: Into<BoxError>,
-    S::Future: Send + 'static,
-    B: Body<Data = Bytes> + Send + 'static,
-    B::Error: Into<BoxError>,
-{
-    let name = provider.name.clone();
-    let idle = timeouts.idle;
-    let service = ServiceBuilder::new()
-        .map_response(move |response| IdleTimeout::wrap(response, idle))
-        .layer(TimeoutLayer::new(timeouts.first_byte))
-        .layer(TranslateLayer::new(dialect).provider(name.as_str()))
-        .service(http);
-    Box::new(move |model| {
-        Model::new(model.id.as_str(), service.clone()).upstream(model.upstream.as_str()).owned_by(name.as_str())
-    })
-}
-
 /// What the server needs of a stack.
 pub(crate) trait Gateway<B>:
     Service<Request<B>, Response = Response<Self::Body>, Error = Infallible, Future: Send> + Clone + Send + Sync + 'static
@@ -167,6 +96,7 @@ mod tests {
     use http_body_util::BodyExt;
     use serde_json::{Value, json};
     use tower::ServiceExt;
+    use tower_completions::mock::Mock;
 
     use super::*;
 

@@ -57,10 +57,14 @@ impl AnswerHead {
     }
 }
 
-/// `RandomState` brings fresh randomness with every call.
 fn random_id() -> String {
+    random("chatcmpl-")
+}
+
+/// A random id. `RandomState` brings fresh randomness with every call.
+pub(crate) fn random(prefix: &str) -> String {
     let random = || RandomState::new().hash_one(0_u8);
-    format!("chatcmpl-{:016x}{:016x}", random(), random())
+    format!("{prefix}{:016x}{:016x}", random(), random())
 }
 
 /// Goes on with a list, if it has an entry already.
@@ -126,6 +130,21 @@ pub(super) fn write_detail_tail(out: &mut impl BufMut, format: Option<&str>, ind
     out.put_slice(br#","index":"#);
     write_u64(out, index.into());
     out.put_slice(b"}");
+}
+
+/// `service_tier`, as a field that follows another. Of several the last one counts.
+pub(super) fn write_tier(out: &mut Vec<u8>, tier: Text<'_>) {
+    out.clear();
+    out.extend_from_slice(br#","service_tier":"#);
+    tier.write_quoted(out);
+}
+
+/// The signature of a tool call, as a field that follows another. Of several the last one counts.
+pub(super) fn write_signature(out: &mut Vec<u8>, signature: Text<'_>) {
+    out.clear();
+    out.extend_from_slice(br#","extra_content":{"google":{"thought_signature":"#);
+    signature.write_quoted(out);
+    out.extend_from_slice(b"}}");
 }
 
 /// One entry of `annotations`.

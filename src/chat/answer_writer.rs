@@ -147,6 +147,10 @@ impl Sink for AnswerWriter {
         tell!(self.tool_args(fragment));
     }
 
+    fn tool_signature(&mut self, signature: Text<'_>) {
+        tell!(self.tool_signature(signature));
+    }
+
     fn citation(&mut self, citation: Citation<'_>) {
         tell!(self.citation(citation));
     }
@@ -157,6 +161,10 @@ impl Sink for AnswerWriter {
 
     fn usage(&mut self, usage: Usage) {
         tell!(self.usage(usage));
+    }
+
+    fn service_tier(&mut self, tier: Text<'_>) {
+        tell!(self.service_tier(tier));
     }
 
     fn forward(&mut self, bytes: Bytes) {

@@ -5,7 +5,7 @@ use std::fmt;
 
 use bytes::{BufMut, Bytes, BytesMut};
 
-use super::answer::{AnswerHead, Delta, comma, write_citation};
+use super::answer::{AnswerHead, Delta, comma, write_citation, write_signature, write_tier};
 use super::sink::{Citation, FinishReason, Reasoning, ReasoningPiece, Seen, Sink, ToolKind};
 use super::sse;
 use crate::json::{Text, write_str, write_u64};
@@ -24,8 +24,12 @@ pub struct ChunkWriter {
     usage: Option<Usage>,
     tools: u32,
     last_tool: ToolKind,
+    /// The signature of the next tool call, as a field of it.
+    signature: Vec<u8>,
     last_reasoning: Option<u32>,
     annotations: Vec<u8>,
+    /// `service_tier`, as a field of the last chunk with a choice.
+    tier: Vec<u8>,
     finish: Option<FinishReason>,
     out: BytesMut,
     frames: VecDeque<Bytes>,
@@ -43,8 +47,10 @@ impl ChunkWriter {
             usage: None,
             tools: 0,
             last_tool: ToolKind::Function,
+            signature: Vec::new(),
             last_reasoning: None,
             annotations: Vec::new(),
+            tier: Vec::new(),
             finish: None,
             out: BytesMut::new(),
             frames: VecDeque::new(),
@@ -92,9 +98,12 @@ impl ChunkWriter {
             native.write_quoted(&mut self.out);
         }
         let usage: &[u8] =
-            if self.show_usage { br#","logprobs":null}],"usage":null}"# } else { br#","logprobs":null}]}"# };
+            if self.show_usage { br#","logprobs":null}],"usage":null"# } else { br#","logprobs":null}]"# };
         self.out.extend_from_slice(usage);
-        self.out.extend_from_slice(b"\n\n");
+        if finish.is_some() {
+            self.out.extend_from_slice(&self.tier);
+        }
+        self.out.extend_from_slice(b"}\n\n");
     }
 
     /// One chunk with this delta.
@@ -182,6 +191,7 @@ impl Sink for ChunkWriter {
         let index = self.tools;
         self.tools += 1;
         self.cell.add_text(name.len());
+        let signature = std::mem::take(&mut self.signature);
         self.chunk(|out| {
             out.extend_from_slice(br#"{"tool_calls":[{"index":"#);
             write_u64(out, index.into());
@@ -193,9 +203,11 @@ impl Sink for ChunkWriter {
             });
             name.write_quoted(out);
             out.extend_from_slice(match kind {
-                ToolKind::Function => br#","arguments":""}}]}"#,
-                ToolKind::Custom => br#","input":""}}]}"#,
+                ToolKind::Function => br#","arguments":""}"#,
+                ToolKind::Custom => br#","input":""}"#,
             });
+            out.extend_from_slice(&signature);
+            out.extend_from_slice(b"}]}");
         });
         self.last_tool = kind;
     }
@@ -217,6 +229,10 @@ impl Sink for ChunkWriter {
         }
     }
 
+    fn tool_signature(&mut self, signature: Text<'_>) {
+        write_signature(&mut self.signature, signature);
+    }
+
     fn citation(&mut self, citation: Citation<'_>) {
         comma(&mut self.annotations);
         write_citation(&mut self.annotations, &citation);
@@ -236,6 +252,10 @@ impl Sink for ChunkWriter {
     fn usage(&mut self, usage: Usage) {
         self.usage = Some(usage);
         self.cell.record(|seen| seen.usage = Some(usage));
+    }
+
+    fn service_tier(&mut self, tier: Text<'_>) {
+        write_tier(&mut self.tier, tier);
     }
 
     fn forward(&mut self, bytes: Bytes) {
@@ -322,13 +342,15 @@ mod tests {
             writer.start("msg_1".into(), "m".into());
             writer.usage(Usage { input: 1, ..Usage::default() });
             writer.usage(Usage { input: 3, cache_read: 2, output: 4, reasoning: 1, ..Usage::default() });
+            writer.service_tier("priority".into());
+            writer.service_tier("flex".into());
             writer.finish(FinishReason::Length, Some("pause_turn".into()));
             writer.end();
         });
         let events: Vec<&str> = out.split_terminator("\n\n").collect();
         assert!(events[0].ends_with(r#""finish_reason":null,"logprobs":null}],"usage":null}"#));
         assert!(events[1].ends_with(
-            r#"{},"finish_reason":"length","native_finish_reason":"pause_turn","logprobs":null}],"usage":null}"#
+            r#"{},"finish_reason":"length","native_finish_reason":"pause_turn","logprobs":null}],"usage":null,"service_tier":"flex"}"#
         ));
         assert_eq!(
             events[2],
@@ -353,6 +375,7 @@ mod tests {
             writer.reasoning(piece(ReasoningPiece::Signature("s".into())));
             writer.reasoning(piece(ReasoningPiece::Encrypted("e".into())));
             writer.tool_args("lost".into());
+            writer.tool_signature("s\"".into());
             writer.tool_start("c1".into(), "f".into(), ToolKind::Function);
             writer.tool_args("{}".into());
             writer.tool_args("".into());
@@ -365,7 +388,7 @@ mod tests {
             r#"{"reasoning_content":"hm","reasoning_details":[{"type":"reasoning.text","text":"hm","format":"f-v1","index":2}]}"#,
             r#"{"reasoning_details":[{"type":"reasoning.text","signature":"s","index":2}]}"#,
             r#"{"reasoning_details":[{"type":"reasoning.encrypted","data":"e","index":2}]}"#,
-            r#"{"tool_calls":[{"index":0,"id":"c1","type":"function","function":{"name":"f","arguments":""}}]}"#,
+            r#"{"tool_calls":[{"index":0,"id":"c1","type":"function","function":{"name":"f","arguments":""},"extra_content":{"google":{"thought_signature":"s\""}}}]}"#,
             r#"{"tool_calls":[{"index":0,"function":{"arguments":"{}"}}]}"#,
             r#"{"tool_calls":[{"index":1,"id":"c2","type":"custom","custom":{"name":"g","input":""}}]}"#,
             r#"{"tool_calls":[{"index":1,"custom":{"input":"x"}}]}"#,

@@ -45,15 +45,21 @@ impl<'a> Facts<'a> {
             // Groq puts a stream's usage here.
             "x_groq" if scanner.kind()? == Kind::Object => scanner.object(|scanner, key| {
                 let value = value(text, scanner)?;
-                facts.note_usage(&text[key], value);
+                let key = &text[key];
+                facts.note_error(key, value);
+                facts.note_usage(key, value);
                 Ok(())
             }),
             key => {
                 let value = value(text, scanner)?;
                 match key {
-                    "error" => facts.error = Some(value).filter(|error| !error.is_null() && error.text() != "false"),
                     "model" => facts.model = value.as_text(),
-                    key => facts.note_usage(key, value),
+                    // vLLM's errors have no object of their own.
+                    "object" if value.text() == r#""error""# => facts.error = Some(Raw::checked(text)),
+                    key => {
+                        facts.note_error(key, value);
+                        facts.note_usage(key, value);
+                    }
                 }
                 Ok(())
             }
@@ -81,6 +87,12 @@ impl<'a> Facts<'a> {
     pub(crate) fn only_text(&self) -> Option<Text<'a>> {
         let plain = self.error.is_none() && self.usage.is_none() && self.finish.is_none();
         self.text.filter(|text| plain && text.len() == self.text_bytes)
+    }
+
+    fn note_error(&mut self, key: &str, value: Raw<'a>) {
+        if key == "error" && !value.is_null() && value.text() != "false" {
+            self.error = Some(value);
+        }
     }
 
     fn note_usage(&mut self, key: &str, value: Raw<'a>) {
@@ -167,6 +179,15 @@ mod tests {
         assert_eq!((facts.choices, facts.text_bytes), (Some(1), 4 + 1 + 1 + 2));
         assert_eq!(facts.usage.unwrap().total_tokens(), 3);
         assert!(facts.error.is_none());
+    }
+
+    #[test]
+    fn errors_are_found_in_every_place() {
+        let error = |text: &'static str| Facts::read(text.as_bytes()).unwrap().error.map(Raw::text);
+        assert_eq!(error(r#"{"error":{"code":1}}"#), Some(r#"{"code":1}"#));
+        assert_eq!(error(r#"{"x_groq":{"error":"busy"}}"#), Some(r#""busy""#));
+        assert_eq!(error(r#"{"object":"error","code":400}"#), Some(r#"{"object":"error","code":400}"#));
+        assert_eq!(error(r#"{"error":null,"object":"chat.completion"}"#), None);
     }
 
     #[test]

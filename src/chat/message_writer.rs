@@ -4,7 +4,7 @@ use std::fmt;
 
 use bytes::Bytes;
 
-use super::answer::{AnswerHead, comma, write_citation, write_detail, write_detail_tail};
+use super::answer::{AnswerHead, comma, write_citation, write_detail, write_detail_tail, write_signature, write_tier};
 use super::sink::{Citation, FinishReason, Reasoning, ReasoningPiece, Seen, Sink, ToolKind};
 use crate::json::{Text, write_str};
 use crate::usage::{Usage, UsageCell};
@@ -22,6 +22,7 @@ pub struct MessageWriter {
     annotations: Vec<u8>,
     finish: Option<FinishReason>,
     native: Option<Vec<u8>>,
+    tier: Vec<u8>,
     usage: Option<Usage>,
     forwarded: Option<Bytes>,
     ended: bool,
@@ -83,6 +84,8 @@ impl Details {
 struct ToolCalls {
     json: Vec<u8>,
     open: bool,
+    /// That of the open call, or of the one that opens next, as a field.
+    signature: Vec<u8>,
 }
 
 impl ToolCalls {
@@ -104,7 +107,9 @@ impl ToolCalls {
 
     fn close(&mut self) {
         if std::mem::take(&mut self.open) {
-            self.json.extend_from_slice(br#""}}"#);
+            self.json.extend_from_slice(br#""}"#);
+            self.json.append(&mut self.signature);
+            self.json.push(b'}');
         }
     }
 }
@@ -124,6 +129,7 @@ impl MessageWriter {
             annotations: Vec::new(),
             finish: None,
             native: None,
+            tier: Vec::new(),
             usage: None,
             forwarded: None,
             ended: false,
@@ -164,6 +170,7 @@ impl MessageWriter {
             out.extend_from_slice(br#","usage":"#);
             usage.write_openai(out);
         }
+        out.append(&mut self.tier);
         out.push(b'}');
         Some(std::mem::take(out).into())
     }
@@ -243,6 +250,11 @@ impl Sink for MessageWriter {
         }
     }
 
+    fn tool_signature(&mut self, signature: Text<'_>) {
+        self.tool_calls.close();
+        write_signature(&mut self.tool_calls.signature, signature);
+    }
+
     fn citation(&mut self, citation: Citation<'_>) {
         comma(&mut self.annotations);
         write_citation(&mut self.annotations, &citation);
@@ -259,6 +271,10 @@ impl Sink for MessageWriter {
     fn usage(&mut self, usage: Usage) {
         self.usage = Some(usage);
         self.cell.record(|seen| seen.usage = Some(usage));
+    }
+
+    fn service_tier(&mut self, tier: Text<'_>) {
+        write_tier(&mut self.tier, tier);
     }
 
     fn forward(&mut self, bytes: Bytes) {
@@ -311,6 +327,7 @@ mod tests {
             writer.reasoning(piece(1, ReasoningPiece::Encrypted("e".into())));
             writer.reasoning(piece(2, ReasoningPiece::Text(".".into())));
             writer.tool_args("lost".into());
+            writer.tool_signature("s".into());
             writer.tool_start("c1".into(), "f".into(), ToolKind::Function);
             writer.tool_args("{".into());
             writer.tool_args("}".into());
@@ -319,6 +336,7 @@ mod tests {
             writer.refusal("no".into());
             writer.citation(Citation { url: "u".into(), title: "t".into(), start: 1, end: 2 });
             writer.usage(Usage { input: 3, ..Usage::default() });
+            writer.service_tier("flex".into());
             writer.finish(FinishReason::ContentFilter, Some("refusal".into()));
             writer.end();
         });
@@ -327,12 +345,13 @@ mod tests {
             r#"{"type":"reasoning.text","text":"hm","signature":"s","format":"f-v1","index":0},"#,
             r#"{"type":"reasoning.encrypted","data":"e","format":"f-v1","index":1},"#,
             r#"{"type":"reasoning.text","text":".","format":"f-v1","index":2}],"tool_calls":["#,
-            r#"{"id":"c1","type":"function","function":{"name":"f","arguments":"{}"}},"#,
+            r#"{"id":"c1","type":"function","function":{"name":"f","arguments":"{}"},"#,
+            r#""extra_content":{"google":{"thought_signature":"s"}}},"#,
             r#"{"id":"c2","type":"custom","custom":{"name":"g","input":"\""}}],"annotations":["#,
             r#"{"type":"url_citation","url_citation":{"start_index":1,"end_index":2,"title":"t","url":"u"}}]},"#,
             r#""finish_reason":"content_filter","native_finish_reason":"refusal","logprobs":null}],"usage":"#,
             r#"{"prompt_tokens":3,"completion_tokens":0,"total_tokens":3,"prompt_tokens_details":"#,
-            r#"{"cached_tokens":0,"cache_write_tokens":0},"completion_tokens_details":{"reasoning_tokens":0}}}"#,
+            r#"{"cached_tokens":0,"cache_write_tokens":0},"completion_tokens_details":{"reasoning_tokens":0}},"service_tier":"flex"}"#,
         );
         assert_eq!(out.unwrap(), format!("{HEAD}{rest}"));
     }

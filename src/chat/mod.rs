@@ -83,7 +83,7 @@ mod layer;
 mod message;
 mod message_writer;
 mod part;
-mod patch;
+pub(crate) mod patch;
 mod prompt;
 mod request;
 mod service;
@@ -96,6 +96,7 @@ mod typed;
 pub(crate) mod watch;
 
 pub use answer::AnswerHead;
+pub(crate) use answer::random;
 pub use answer_writer::AnswerWriter;
 pub(crate) use answer_writer::stream_headers;
 pub use body::ChatBody;

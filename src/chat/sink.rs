@@ -26,6 +26,10 @@ pub trait Sink {
     /// More of the model's reasoning.
     fn reasoning(&mut self, reasoning: Reasoning<'_>);
 
+    /// The signature of the tool call that begins next, which its provider wants back with it: Google's
+    /// `extra_content.google.thought_signature`.
+    fn tool_signature(&mut self, signature: Text<'_>);
+
     /// The next tool call begins. Its place among the tool calls is counted by the sink.
     fn tool_start(&mut self, id: Text<'_>, name: Text<'_>, kind: ToolKind);
 
@@ -40,6 +44,9 @@ pub trait Sink {
 
     /// The tokens so far.
     fn usage(&mut self, usage: Usage);
+
+    /// The tier that served the request, in OpenAI's words (`service_tier`). Must come before [`finish`](Self::finish).
+    fn service_tier(&mut self, tier: Text<'_>);
 
     /// Bytes that are in the client's format already: whole events of a stream, or the whole of an unstreamed answer.
     fn forward(&mut self, bytes: Bytes);

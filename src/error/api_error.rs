@@ -44,6 +44,8 @@ struct Fields {
     kind: Word,
     param: Option<Word>,
     code: Option<Word>,
+    /// Further fields of the object, each with a comma before it.
+    details: String,
     headers: HeaderMap,
 }
 
@@ -56,6 +58,7 @@ impl ApiError {
             kind: kind.into(),
             param: None,
             code: None,
+            details: String::new(),
             headers: HeaderMap::new(),
         }))
     }
@@ -71,6 +74,19 @@ impl ApiError {
     #[must_use]
     pub fn with_code(mut self, code: impl Into<Word>) -> Self {
         self.0.code = Some(code.into());
+        self
+    }
+
+    /// Adds a field to the object, whose value is JSON: what a provider says beyond OpenAI's four, such as Azure's
+    /// `innererror`.
+    #[must_use]
+    pub(crate) fn with_detail(mut self, name: &str, json: json::Raw<'_>) -> Self {
+        let mut key = Vec::new();
+        json::write_str(&mut key, name);
+        self.0.details.push(',');
+        self.0.details.push_str(&String::from_utf8_lossy(&key));
+        self.0.details.push(':');
+        self.0.details.push_str(json.text());
         self
     }
 
@@ -147,6 +163,7 @@ impl ApiError {
         optional(out, &self.0.param);
         out.extend_from_slice(br#","code":"#);
         optional(out, &self.0.code);
+        out.extend_from_slice(self.0.details.as_bytes());
         out.extend_from_slice(b"}}");
     }
 

@@ -27,6 +27,18 @@ impl ApiError {
         Self::upstream_error("The upstream provider's answer broke off.")
     }
 
+    /// 502 `upstream_empty_response`: neither an answer nor a reason why there is none. Worth another try.
+    pub fn upstream_empty() -> Self {
+        let message = "The upstream provider sent an empty answer.";
+        Self::server_error(StatusCode::BAD_GATEWAY, "upstream_empty_response", message)
+    }
+
+    /// 502 `upstream_malformed_output`: the model tried to call a tool and failed. Worth another try.
+    pub fn upstream_malformed() -> Self {
+        let message = "The model's output was malformed, and nothing of it could be used.";
+        Self::server_error(StatusCode::BAD_GATEWAY, "upstream_malformed_output", message)
+    }
+
     /// 502 `upstream_auth_error`: the provider refused *our* credentials. Says nothing more: the detail is not the client's.
     pub fn upstream_auth() -> Self {
         Self::server_error(

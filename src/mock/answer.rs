@@ -139,7 +139,7 @@ impl Answer {
         self
     }
 
-    /// Cuts the body into frames. Without this, server-sent events are one frame each and all else is one frame.
+    /// Cuts the body into frames. Without this, the events of a stream are one frame each and all else is one frame.
     pub fn chunked(mut self, chunking: Chunking) -> Self {
         self.chunking = Some(chunking);
         self

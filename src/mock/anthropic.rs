@@ -2,9 +2,10 @@
 
 use std::fmt::Write;
 
-use http::HeaderMap;
+use bytes::Bytes;
 use serde_json::{Value, json};
 
+use super::Recorded;
 use super::protocol::{Draft, Protocol, Refusal, Reply, last_user_text, messages, pieces, text_of};
 use super::schema;
 
@@ -16,7 +17,8 @@ impl Protocol for Anthropic {
         path.ends_with("/v1/messages")
     }
 
-    fn authenticate(&self, headers: &HeaderMap, key: &str) -> Result<(), Refusal> {
+    fn authenticate(&self, request: &Recorded, key: &str) -> Result<(), Refusal> {
+        let headers = &request.headers;
         if headers.get("x-api-key").is_none_or(|sent| sent.as_bytes() != key.as_bytes()) {
             return Err(Refusal::new(401, "invalid x-api-key (for a mock)"));
         }
@@ -68,7 +70,7 @@ impl Protocol for Anthropic {
         message(draft, json!([block]), json!(stop_reason(draft)), draft.output_tokens)
     }
 
-    fn stream(&self, draft: &Draft<'_>) -> String {
+    fn stream(&self, draft: &Draft<'_>) -> Bytes {
         let mut out = String::new();
         let start = message(draft, json!([]), Value::Null, 1);
         event(&mut out, json!({"type": "message_start", "message": start}));
@@ -95,7 +97,7 @@ impl Protocol for Anthropic {
         let usage = json!({"output_tokens": draft.output_tokens});
         event(&mut out, json!({"type": "message_delta", "delta": delta, "usage": usage}));
         event(&mut out, json!({"type": "message_stop"}));
-        out
+        out.into()
     }
 
     fn error(&self, refusal: &Refusal, number: usize) -> Value {

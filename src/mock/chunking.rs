@@ -14,6 +14,8 @@ pub enum Chunking {
     At(Vec<usize>),
     /// A frame for each server-sent event, the blank line included.
     Events,
+    /// A frame for each event of an `application/vnd.amazon.eventstream`.
+    BinaryEvents,
 }
 
 impl Chunking {
@@ -26,6 +28,7 @@ impl Chunking {
                 cuts.iter().filter(|&&cut| cut > sent).min().map_or(rest.len(), |cut| cut.saturating_sub(sent))
             }
             Self::Events => event_length(rest),
+            Self::BinaryEvents => binary_event_length(rest),
         };
         length.min(rest.len())
     }
@@ -44,6 +47,12 @@ fn event_length(bytes: &[u8]) -> usize {
         start = next;
     }
     bytes.len()
+}
+
+/// The length that the first event says it has; of everything, if it says none that can be.
+fn binary_event_length(bytes: &[u8]) -> usize {
+    let length = bytes.first_chunk().map(|length| u32::from_be_bytes(*length));
+    length.and_then(|length| usize::try_from(length).ok()).filter(|&length| length > 0).unwrap_or(bytes.len())
 }
 
 #[cfg(test)]
@@ -76,5 +85,12 @@ mod tests {
             ["a\r\nb\r\n\r\n", "c\r\r", "d\n\r\n", "e"]
         );
         assert_eq!(frames(&Chunking::Events, "\n\na\n\n"), ["\n\na\n\n"]);
+    }
+
+    #[test]
+    fn binary_events_are_as_long_as_they_say() {
+        assert_eq!(frames(&Chunking::BinaryEvents, "\0\0\0\x06ab\0\0\0\x05c\0"), ["\0\0\0\x06ab", "\0\0\0\x05c", "\0"]);
+        assert_eq!(frames(&Chunking::BinaryEvents, "\0\0\0\0abc"), ["\0\0\0\0abc"]);
+        assert_eq!(frames(&Chunking::BinaryEvents, "\0\0\x01\0abc"), ["\0\0\x01\0abc"]);
     }
 }

@@ -1,4 +1,5 @@
-//! Providers that are not real: they speak OpenAI's and Anthropic's protocols, and answer what a script says.
+//! Providers that are not real: they speak the protocols of OpenAI, Azure OpenAI, Anthropic, Gemini and Amazon Bedrock, and
+//! answer what a script says.
 //!
 //! A [`Mock`] is a tower `Service`, so a stack can be tested without a socket; [`Mock::listen`] puts the same mock on a
 //! real port of this machine. No model stands behind it, and its answers say so. Without a script it repeats what the user
@@ -36,8 +37,14 @@
 
 mod answer;
 mod anthropic;
+mod azure;
+#[cfg(feature = "bedrock")]
+mod bedrock;
 mod body;
 mod chunking;
+#[cfg(feature = "bedrock")]
+mod event_stream;
+mod gemini;
 mod listener;
 mod openai;
 mod protocol;
@@ -52,6 +59,8 @@ mod testing;
 pub use answer::Answer;
 pub use body::MockBody;
 pub use chunking::Chunking;
+#[cfg(feature = "bedrock")]
+pub use event_stream::EventStream;
 pub use listener::Listening;
 pub use record::Recorded;
 pub use service::{Mock, MockFuture};

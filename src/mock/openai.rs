@@ -2,10 +2,10 @@
 
 use std::fmt::Write;
 
-use http::HeaderMap;
-use http::header::AUTHORIZATION;
+use bytes::Bytes;
 use serde_json::{Value, json};
 
+use super::Recorded;
 use super::protocol::{Draft, Protocol, Refusal, Reply, last_user_text, messages, pieces, text_of};
 use super::schema;
 
@@ -19,9 +19,8 @@ impl Protocol for OpenAi {
         path.ends_with("/chat/completions")
     }
 
-    fn authenticate(&self, headers: &HeaderMap, key: &str) -> Result<(), Refusal> {
-        let sent = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-        match sent.and_then(|value| value.strip_prefix("Bearer ")) {
+    fn authenticate(&self, request: &Recorded, key: &str) -> Result<(), Refusal> {
+        match request.header("authorization").and_then(|value| value.strip_prefix("Bearer ")) {
             Some(sent) if sent == key => Ok(()),
             _ => Err(Refusal::new(401, "Incorrect API key provided (to a mock).").code("invalid_api_key")),
         }
@@ -85,7 +84,7 @@ impl Protocol for OpenAi {
         })
     }
 
-    fn stream(&self, draft: &Draft<'_>) -> String {
+    fn stream(&self, draft: &Draft<'_>) -> Bytes {
         let mut stream = Stream::new(draft);
         match &draft.reply {
             Reply::Text(text) => {
@@ -181,13 +180,13 @@ impl<'a> Stream<'a> {
         self.chunk(json!([{"index": 0, "delta": delta, "finish_reason": null, "logprobs": null}]), Value::Null);
     }
 
-    fn finish(mut self, reason: &str) -> String {
+    fn finish(mut self, reason: &str) -> Bytes {
         self.chunk(json!([{"index": 0, "delta": {}, "finish_reason": reason, "logprobs": null}]), Value::Null);
         if self.include_usage {
             self.chunk(json!([]), usage(self.draft));
         }
         self.out.push_str("data: [DONE]\n\n");
-        self.out
+        self.out.into()
     }
 
     fn chunk(&mut self, choices: Value, usage: Value) {
@@ -352,7 +351,7 @@ mod tests {
         for key in [None, Some("Bearer wrong"), Some("right"), Some("bearer right")] {
             let mut request = Request::post(PATH).body(hello().to_string()).unwrap();
             if let Some(key) = key {
-                request.headers_mut().insert(AUTHORIZATION, key.parse().unwrap());
+                request.headers_mut().insert("authorization", key.parse().unwrap());
             }
             let response = mock.clone().oneshot(request).await.unwrap();
             assert_eq!(response.status(), 401);

@@ -2,16 +2,28 @@
 
 use std::fmt::Debug;
 
-use http::HeaderMap;
+use bytes::Bytes;
 use serde_json::Value;
+
+use super::Recorded;
 
 /// A provider's language, from the provider's side.
 pub(super) trait Protocol: Debug + Send + Sync {
     /// Whether chats are served at this path.
     fn serves(&self, path: &str) -> bool;
 
+    /// What the provider says of every other path.
+    fn unknown(&self, path: &str) -> Refusal {
+        Refusal::new(404, format!("Unknown request URL: {path} (on a mock).")).code("unknown_url")
+    }
+
+    /// Whether the answer is to be streamed.
+    fn streams(&self, _path: &str, request: &Value) -> bool {
+        request["stream"] == true
+    }
+
     /// Refuses a request whose credentials are not `key`.
-    fn authenticate(&self, headers: &HeaderMap, key: &str) -> Result<(), Refusal>;
+    fn authenticate(&self, request: &Recorded, key: &str) -> Result<(), Refusal>;
 
     /// Refuses a body that lacks what the provider cannot do without.
     fn check(&self, request: &Value) -> Result<(), Refusal>;
@@ -25,11 +37,21 @@ pub(super) trait Protocol: Debug + Send + Sync {
     /// The whole answer.
     fn unary(&self, draft: &Draft<'_>) -> Value;
 
-    /// The answer as server-sent events.
-    fn stream(&self, draft: &Draft<'_>) -> String;
+    /// The answer as a stream of events.
+    fn stream(&self, draft: &Draft<'_>) -> Bytes;
+
+    /// The content type of a stream.
+    fn stream_type(&self) -> &'static str {
+        "text/event-stream; charset=utf-8"
+    }
 
     /// The error object.
     fn error(&self, refusal: &Refusal, number: usize) -> Value;
+
+    /// The name and value of the header that tells the kind of an error, if there is one.
+    fn error_header(&self, _refusal: &Refusal) -> Option<(&'static str, String)> {
+        None
+    }
 
     /// The name of the header with the id of the request.
     fn id_header(&self) -> &'static str;
@@ -86,6 +108,8 @@ impl Reply {
 pub(super) struct Draft<'a> {
     /// Counts the requests of this mock, from 1.
     pub(super) number: usize,
+    /// The path of the request, which may name the model.
+    pub(super) path: &'a str,
     pub(super) request: &'a Value,
     pub(super) reply: Reply,
     pub(super) input_tokens: u64,

@@ -13,6 +13,7 @@ use super::protocol::{Draft, Protocol, Refusal, Reply, tokens};
 use super::{Answer, Chunking, MockBody, Recorded};
 
 const EVENTS: &str = "text/event-stream";
+const BINARY_EVENTS: &str = "application/vnd.amazon.eventstream";
 
 /// A response before it is cut.
 struct Plain {
@@ -33,19 +34,18 @@ pub(super) fn render(
         Kind::Fail(kind) => return Err(io::Error::new(kind, "the mock refused the connection")),
         Kind::Raw { status, content_type, body } => raw(status, content_type, body)?,
         Kind::Refusal(refusal) => refuse(protocol, number, &refusal)?,
-        Kind::Text(text) => speak(protocol, number, &request.json(), Reply::Text(text), usage)?,
-        Kind::ToolCall { name, arguments } => {
-            speak(protocol, number, &request.json(), Reply::Tool { name, arguments }, usage)?
-        }
+        Kind::Text(text) => speak(protocol, number, request, Reply::Text(text), usage)?,
+        Kind::ToolCall { name, arguments } => speak(protocol, number, request, Reply::Tool { name, arguments }, usage)?,
         Kind::Echo => match echo(protocol, request) {
-            Ok((request, reply)) => speak(protocol, number, &request, reply, usage)?,
+            Ok(reply) => speak(protocol, number, request, reply, usage)?,
             Err(refusal) => refuse(protocol, number, &refusal)?,
         },
     };
     script_headers(&mut plain.headers, headers)?;
 
-    let streams = plain.headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(EVENTS.as_bytes()));
-    let chunking = chunking.unwrap_or(if streams { Chunking::Events } else { Chunking::Whole });
+    let events = events_of(&plain.headers);
+    let streams = events.is_some();
+    let chunking = chunking.or(events).unwrap_or(Chunking::Whole);
     let length = plain.body.len();
     let (kept, end) = match fault {
         None => (length, End::Clean),
@@ -65,43 +65,54 @@ pub(super) fn render(
     Ok(response)
 }
 
+/// Where a body of this type is cut, if it is a stream of events.
+fn events_of(headers: &HeaderMap) -> Option<Chunking> {
+    let is = |name: &str| headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(name.as_bytes()));
+    is(EVENTS).then_some(Chunking::Events).or(is(BINARY_EVENTS).then_some(Chunking::BinaryEvents))
+}
+
 /// What a provider does with the request, if it takes it.
-fn echo(protocol: &dyn Protocol, recorded: &Recorded) -> Result<(Value, Reply), Refusal> {
+fn echo(protocol: &dyn Protocol, recorded: &Recorded) -> Result<Reply, Refusal> {
     let path = recorded.uri.path();
     if !protocol.serves(path) {
-        return Err(Refusal::new(404, format!("Unknown request URL: {path} (on a mock).")).code("unknown_url"));
+        return Err(protocol.unknown(path));
     }
     if recorded.method != Method::POST {
         return Err(Refusal::new(405, "This method is not allowed here; use POST.").code("method_not_supported"));
     }
     let request = recorded.json();
     protocol.check(&request)?;
-    let reply = protocol.reply(&request);
-    Ok((request, reply))
+    Ok(protocol.reply(&request))
 }
 
 /// Puts a reply into the protocol's words.
 fn speak(
     protocol: &dyn Protocol,
     number: usize,
-    request: &Value,
+    recorded: &Recorded,
     reply: Reply,
     usage: Option<(u64, u64)>,
 ) -> io::Result<Plain> {
+    let request = &recorded.json();
     let (input_tokens, output_tokens) =
         usage.unwrap_or_else(|| (tokens(&protocol.prompt(request)), tokens(&reply.billed())));
-    let draft = Draft { number, request, reply, input_tokens, output_tokens };
-    if request["stream"] != true {
+    let path = recorded.uri.path();
+    let draft = Draft { number, path, request, reply, input_tokens, output_tokens };
+    if !protocol.streams(path, request) {
         return whole(protocol, number, 200, &protocol.unary(&draft));
     }
-    let mut plain = raw(200, Some(format!("{EVENTS}; charset=utf-8")), protocol.stream(&draft).into())?;
+    let mut plain = raw(200, Some(protocol.stream_type().to_owned()), protocol.stream(&draft))?;
     plain.headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     identify(&mut plain, protocol, number)?;
     Ok(plain)
 }
 
 fn refuse(protocol: &dyn Protocol, number: usize, refusal: &Refusal) -> io::Result<Plain> {
-    whole(protocol, number, refusal.status, &protocol.error(refusal, number))
+    let mut plain = whole(protocol, number, refusal.status, &protocol.error(refusal, number))?;
+    if let Some((name, value)) = protocol.error_header(refusal) {
+        plain.headers.insert(HeaderName::from_static(name), HeaderValue::try_from(value).map_err(bad_script)?);
+    }
+    Ok(plain)
 }
 
 fn whole(protocol: &dyn Protocol, number: usize, status: u16, body: &Value) -> io::Result<Plain> {

@@ -13,6 +13,10 @@ use http_body_util::BodyExt;
 use tower_service::Service;
 
 use super::anthropic::Anthropic;
+use super::azure::Azure;
+#[cfg(feature = "bedrock")]
+use super::bedrock::Bedrock;
+use super::gemini::Gemini;
 use super::openai::OpenAi;
 use super::protocol::Protocol;
 use super::render::render;
@@ -42,6 +46,28 @@ impl Mock {
     /// Speaks Anthropic's messages, at every path that ends in `/v1/messages`.
     pub fn anthropic() -> Self {
         Self::new(&Anthropic)
+    }
+
+    /// Speaks Azure OpenAI's chat completions, on both surfaces: at every path that ends in `/openai/v1/chat/completions`, or
+    /// in `/openai/deployments/{id}/chat/completions`.
+    pub fn azure() -> Self {
+        Self::new(&Azure)
+    }
+
+    /// Speaks Gemini's `generateContent` and `streamGenerateContent`, at every path that ends in `models/{id}:` and one of
+    /// these.
+    pub fn gemini() -> Self {
+        Self::new(&Gemini)
+    }
+
+    /// Speaks Amazon Bedrock's Converse and ConverseStream, at every path that ends in `/model/{id}/converse` or
+    /// `/model/{id}/converse-stream`. At others it does what Amazon does: it says so with a 200.
+    ///
+    /// The key that it can be made to [require](Self::require_key) is an API key, or the id and the secret of an access key
+    /// with a colon between them: then the signature is checked.
+    #[cfg(feature = "bedrock")]
+    pub fn bedrock() -> Self {
+        Self::new(&Bedrock)
     }
 
     fn new(protocol: &'static dyn Protocol) -> Self {
@@ -130,7 +156,7 @@ impl Mock {
         let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
         let request = Recorded::new(parts, body);
         let number = self.shared.record(&request);
-        let allowed = self.key.as_deref().map_or(Ok(()), |key| self.protocol.authenticate(&request.headers, key));
+        let allowed = self.key.as_deref().map_or(Ok(()), |key| self.protocol.authenticate(&request, key));
         let answer = match allowed {
             Ok(()) => self.shared.next_answer(&request),
             Err(refusal) => Answer::refusal(refusal),

@@ -61,26 +61,33 @@
 
 pub mod anthropic;
 mod base_url;
+#[cfg(feature = "bedrock")]
+pub mod bedrock;
 mod body;
 mod capability;
+mod decode;
 mod dialect;
 #[cfg(test)]
 mod docs;
 mod encode;
 mod future;
+pub mod gemini;
 mod layer;
 mod linger;
-mod openai;
+pub mod openai;
 mod scrub;
 mod service;
 mod settings;
 
 pub use anthropic::{Anthropic, AnthropicDecoder};
 pub use base_url::{BaseUrl, InvalidConfig, secret_header};
+#[cfg(feature = "bedrock")]
+pub use bedrock::{Bedrock, BedrockDecoder};
 pub use body::AnswerBody;
 pub use dialect::{Decode, Dialect, Dropped, Upstream};
 pub use future::ResponseFuture;
+pub use gemini::{Gemini, GeminiDecoder};
 pub use layer::TranslateLayer;
-pub use openai::{OpenAi, OpenAiDecoder};
+pub use openai::{Azure, OpenAi, OpenAiDecoder};
 pub use scrub::Scrub;
 pub use service::Translate;

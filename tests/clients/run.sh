@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The real clients: openai-python and openai-node, pinned, through the example gateway to a scripted provider that
-# speaks OpenAI's and Anthropic's protocols. Installs what it needs; leaves nothing running and the work tree untouched.
+# speaks every provider's protocol. Installs what it needs; leaves nothing running and the work tree untouched.
 #
 #   tests/clients/run.sh                       build the gateway, run everything
 #   tests/clients/run.sh -k disconnect         the same, with arguments for pytest; openai-node is skipped
@@ -104,6 +104,39 @@ protocol = "anthropic"
 base_url = "$UPSTREAM_URL"
 api_key_env = "CLIENTS_ANTHROPIC_KEY"
 
+[[providers]]
+name = "gemini"
+protocol = "gemini"
+base_url = "$UPSTREAM_URL"
+api_key = "provider-secret"
+
+[[providers]]
+name = "bedrock"
+protocol = "bedrock"
+base_url = "$UPSTREAM_URL"
+region = "eu-west-1"
+access_key_id = "AKIDEXAMPLE"
+secret_access_key = "provider-secret"
+
+[[providers]]
+name = "azure"
+protocol = "azure"
+base_url = "$UPSTREAM_URL"
+api_key = "provider-secret"
+
+[[providers]]
+name = "azure-v1"
+protocol = "azure"
+base_url = "$UPSTREAM_URL/openai/v1"
+api_key = "provider-secret"
+EOF
+  local profile
+  for profile in deepseek groq mistral moonshot openrouter perplexity sglang xai; do
+    printf '\n[[providers]]\nname = "%s"\nprotocol = "openai"\nprofile = "%s"\n' "$profile" "$profile"
+    printf 'base_url = "%s/v1"\napi_key = "provider-secret"\n' "$UPSTREAM_URL"
+  done
+  cat <<EOF
+
 [[keys]]
 id = "alice"
 secret = "sk-test-alice"
@@ -139,6 +172,26 @@ EOF
   for model in claude-sonnet-4-20250514 claude-sonnet-4-5 claude-sonnet-4-6; do
     printf '\n[[models]]\nid = "%s"\nprovider = "claude"\n' "$model"
   done
+  # Each with its provider, and its name there if that is another.
+  while read -r model provider upstream; do
+    printf '\n[[models]]\nid = "%s"\nprovider = "%s"\nupstream = "%s"\n' "$model" "$provider" "${upstream:-$model}"
+  done <<'EOF'
+gemini-2.5-flash gemini
+gemini-3-pro-preview gemini
+anthropic.claude-sonnet-4-20250514-v1:0 bedrock
+amazon.nova-2-lite-v1:0 bedrock
+my-profile bedrock arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/abc123xyz
+az-mini azure my-dep
+az-mini-v1 azure-v1 my-dep
+deepseek-chat deepseek
+llama-3.3-70b-versatile groq
+magistral-medium mistral
+kimi-k2.5 moonshot
+some/model openrouter
+sonar perplexity
+q sglang
+grok-3-mini xai
+EOF
 }
 
 # step TITLE COMMAND…: runs it and says how long it took. Must not be part of a condition: there `set -e` is off.

@@ -2,6 +2,7 @@
 
 mod limits;
 mod prices;
+mod provider;
 mod read;
 mod table;
 #[cfg(test)]
@@ -48,6 +49,21 @@ pub(crate) struct Provider {
     pub(crate) name: String,
     pub(crate) language: Language,
     pub(crate) place: Place,
+    /// In what it differs from OpenAI; `None` if its address tells, or nothing.
+    pub(crate) profile: Option<String>,
+    /// Azure's.
+    pub(crate) api_version: Option<String>,
+    /// The key that signs requests to Bedrock.
+    pub(crate) signing: Option<Signing>,
+}
+
+/// An access key of AWS's, and the region that it signs for.
+#[derive(Debug)]
+pub(crate) struct Signing {
+    pub(crate) region: String,
+    pub(crate) access_key_id: String,
+    pub(crate) secret_access_key: Secret,
+    pub(crate) session_token: Option<Secret>,
 }
 
 /// The protocol that a provider speaks.
@@ -55,6 +71,9 @@ pub(crate) struct Provider {
 pub(crate) enum Language {
     OpenAi,
     Anthropic,
+    Gemini,
+    Bedrock,
+    Azure,
 }
 
 /// Where a provider is.
@@ -62,6 +81,11 @@ pub(crate) enum Language {
 pub(crate) enum Place {
     Remote {
         base_url: String,
+        key: Option<Secret>,
+    },
+    /// Amazon's own place in a region.
+    Region {
+        region: String,
         key: Option<Secret>,
     },
     /// In this process: a mock, for which nobody pays.
@@ -73,6 +97,8 @@ pub(crate) struct Model {
     pub(crate) id: String,
     pub(crate) provider: String,
     pub(crate) upstream: String,
+    /// The model whose capabilities it has, where its own name does not tell them.
+    pub(crate) capabilities_of: Option<String>,
     /// As the file says, or the provider's list price; `None` if nobody knows.
     pub(crate) price: Option<Price>,
 }

@@ -30,10 +30,15 @@ pub(super) fn price(mut table: Table<'_>) -> Result<Price, Refusal> {
 /// The list price of a model at a provider that is known by its protocol or its address. Mocks and servers of one's own
 /// have none.
 pub(super) fn list_price(provider: &Provider, upstream: &str) -> Option<Price> {
-    let Place::Remote { base_url, .. } = &provider.place else { return None };
-    let name = match provider.language {
-        Language::Anthropic => "anthropic",
-        Language::OpenAi => vendor(base_url)?,
+    let name = match (&provider.place, provider.language) {
+        (Place::Mock, _) => return None,
+        (_, Language::Anthropic) => "anthropic",
+        (_, Language::Gemini) => "google",
+        (_, Language::Bedrock) => "amazon-bedrock",
+        // A deployment's name does not tell its model, but many are called like it.
+        (_, Language::Azure) => "azure",
+        (Place::Remote { base_url, .. }, Language::OpenAi) => vendor(base_url)?,
+        (Place::Region { .. }, Language::OpenAi) => return None,
     };
     bundled(name, upstream)
 }

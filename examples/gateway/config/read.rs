@@ -3,13 +3,13 @@
 use std::collections::{HashMap, HashSet};
 
 use tower_completions::auth::{KeyErrorKind, Principal};
-use tower_completions::translate::BaseUrl;
-use tower_completions::{Key, MemoryKeys, ModelFilter, Secret};
+use tower_completions::{Key, MemoryKeys, ModelFilter};
 
 use super::limits::{Counters, counters, limits};
 use super::prices::{list_price, price};
-use super::table::{Refusal, Table, Value, credential};
-use super::{Config, Language, Model, Place, Provider, Timeouts};
+use super::provider::providers;
+use super::table::{Refusal, Table, Value};
+use super::{Config, Language, Model, Provider, Timeouts};
 
 /// The environment: a variable's value, if there is one that is UTF-8.
 pub(crate) type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
@@ -60,64 +60,6 @@ fn timeouts(mut table: Table<'_>) -> Result<Timeouts, Refusal> {
     Ok(timeouts)
 }
 
-fn providers(tables: Vec<Table<'_>>, env: Environment<'_>) -> Result<Vec<Provider>, Refusal> {
-    let mut names = HashSet::new();
-    tables.into_iter().map(|table| provider(table, &mut names, env)).collect()
-}
-
-fn provider(mut table: Table<'_>, names: &mut HashSet<String>, env: Environment<'_>) -> Result<Provider, Refusal> {
-    let name = unique(&table.require("name")?, names)?;
-    let protocol = table.require("protocol")?;
-    let (language, place) = match protocol.text()? {
-        "openai" => (Language::OpenAi, remote(&mut table, env)?),
-        "anthropic" => (Language::Anthropic, remote(&mut table, env)?),
-        "mock" => (mock_language(&mut table)?, Place::Mock),
-        "gemini" | "bedrock" | "azure" => return Err(protocol.refuse("not yet supported by this version")),
-        _ => return Err(protocol.refuse("must be openai, anthropic, gemini, bedrock, azure or mock")),
-    };
-    table.finish()?;
-    Ok(Provider { name, language, place })
-}
-
-fn remote(table: &mut Table<'_>, env: Environment<'_>) -> Result<Place, Refusal> {
-    let base_url = table.require("base_url")?;
-    BaseUrl::new(base_url.text()?).map_err(|error| base_url.refuse(error.to_string()))?;
-    let key = match (table.take("api_key"), table.take("api_key_env")) {
-        (Some(_), Some(env)) => return Err(env.refuse("there is an api_key already; give one of the two")),
-        (Some(key), None) => Some(key.secret()?),
-        (None, Some(variable)) => Some(from_environment(&variable, env)?),
-        (None, None) => None,
-    };
-    Ok(Place::Remote { base_url: base_url.text()?.to_owned(), key })
-}
-
-/// The variable is named only if it can be one: it happens that the key itself stands in its place.
-fn from_environment(variable: &Value<'_>, env: Environment<'_>) -> Result<Secret, Refusal> {
-    let name = variable.text()?;
-    let is_name =
-        |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') && text.len() <= 64;
-    if !is_name(name) || name.starts_with(|first: char| first.is_ascii_digit()) {
-        return Err(variable.refuse("must be the name of an environment variable"));
-    }
-    match env(name) {
-        None => Err(variable.refuse(format!("the environment variable {name} is not set"))),
-        Some(key) if key.is_empty() => Err(variable.refuse(format!("the environment variable {name} is empty"))),
-        Some(key) => credential(&key).ok_or_else(|| {
-            variable.refuse(format!("the environment variable {name} may hold visible ASCII characters only"))
-        }),
-    }
-}
-
-/// What a mock speaks: OpenAI's protocol, if nothing else is said.
-fn mock_language(table: &mut Table<'_>) -> Result<Language, Refusal> {
-    let Some(speaks) = table.take("speaks") else { return Ok(Language::OpenAi) };
-    match speaks.text()? {
-        "openai" => Ok(Language::OpenAi),
-        "anthropic" => Ok(Language::Anthropic),
-        _ => Err(speaks.refuse("must be openai or anthropic")),
-    }
-}
-
 fn models(tables: Vec<Table<'_>>, providers: &[Provider]) -> Result<Vec<Model>, Refusal> {
     let mut ids = HashSet::new();
     tables.into_iter().map(|table| model(table, &mut ids, providers)).collect()
@@ -134,13 +76,20 @@ fn model(mut table: Table<'_>, ids: &mut HashSet<String>, providers: &[Provider]
         Some(upstream) => upstream.text()?.to_owned(),
         None => id.clone(),
     };
+    let capabilities_of = match table.take("capabilities_of") {
+        Some(of) if matches!(found.language, Language::OpenAi | Language::Azure) => {
+            return Err(of.refuse("is for anthropic, bedrock and gemini; this provider says itself what it takes"));
+        }
+        Some(of) => Some(of.text()?.to_owned()),
+        None => None,
+    };
     let price = match table.take("price") {
         Some(value) => Some(price(value.table()?)?),
         None => list_price(found, &upstream),
     };
     table.not_yet(["fallbacks"])?;
     table.finish()?;
-    Ok(Model { id, provider: name, upstream, price })
+    Ok(Model { id, provider: name, upstream, capabilities_of, price })
 }
 
 fn keys(tables: Vec<Table<'_>>) -> Result<MemoryKeys, Refusal> {
@@ -185,7 +134,7 @@ fn reason(kind: &KeyErrorKind) -> String {
 }
 
 /// A name that no earlier table has.
-fn unique(value: &Value<'_>, taken: &mut HashSet<String>) -> Result<String, Refusal> {
+pub(super) fn unique(value: &Value<'_>, taken: &mut HashSet<String>) -> Result<String, Refusal> {
     let name = value.text()?;
     if taken.insert(name.to_owned()) { Ok(name.to_owned()) } else { Err(value.refuse("is taken by an earlier one")) }
 }

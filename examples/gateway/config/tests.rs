@@ -91,6 +91,60 @@ fn the_whole_file_is_understood() {
 }
 
 #[test]
+fn every_protocol_is_read() {
+    let source = r#"
+        [[providers]]
+        name = "kimi"
+        protocol = "openai"
+        base_url = "http://127.0.0.1:1/v1"
+        profile = "moonshot"
+        [[providers]]
+        name = "gemini"
+        protocol = "gemini"
+        base_url = "https://generativelanguage.googleapis.com"
+        api_key = "sk-planted"
+        [[providers]]
+        name = "azure"
+        protocol = "azure"
+        base_url = "https://r.openai.azure.com?x=y"
+        api_version = "2024-10-21"
+        [[providers]]
+        name = "keyed"
+        protocol = "bedrock"
+        region = "eu-west-1"
+        api_key = "sk-planted"
+        [[providers]]
+        name = "signed"
+        protocol = "bedrock"
+        base_url = "http://127.0.0.1:1"
+        region = "eu-west-1"
+        access_key_id = "AKID"
+        secret_access_key_env = "GOOD"
+        session_token = "sk-planted"
+        [[models]]
+        id = "mine"
+        provider = "signed"
+        upstream = "arn:aws:bedrock:eu-west-1:1:provisioned-model/x"
+        capabilities_of = "claude-sonnet-4-5"
+        [[models]]
+        id = "gemini-2.5-flash"
+        provider = "gemini"
+    "#;
+    let config = parse(source, &env).unwrap();
+    let languages: Vec<Language> = config.providers.iter().map(|provider| provider.language).collect();
+    let expected = [Language::OpenAi, Language::Gemini, Language::Azure, Language::Bedrock, Language::Bedrock];
+    assert_eq!(languages, expected);
+    assert_eq!(config.providers[0].profile.as_deref(), Some("moonshot"));
+    assert_eq!(config.providers[2].api_version.as_deref(), Some("2024-10-21"));
+    assert!(matches!(&config.providers[3].place, Place::Region { region, key: Some(_) } if region == "eu-west-1"));
+    let signing = config.providers[4].signing.as_ref().unwrap();
+    assert_eq!((signing.region.as_str(), signing.access_key_id.as_str()), ("eu-west-1", "AKID"));
+    assert_eq!(config.models[0].capabilities_of.as_deref(), Some("claude-sonnet-4-5"));
+    assert!(config.models[1].price.is_some(), "Google's list price");
+    assert!(!format!("{config:?}").contains("planted"));
+}
+
+#[test]
 fn an_empty_file_lets_nobody_in() {
     let config = parse("", &env).unwrap();
     assert_eq!(config.listen, "127.0.0.1:8080");
@@ -103,6 +157,7 @@ fn an_empty_file_lets_nobody_in() {
 fn bad_files_are_refused_with_line_and_field() {
     let provider = |rest: &str| format!("[[providers]]\nname = \"p\"\n{rest}");
     let remote = |rest: &str| provider(&format!("protocol = \"openai\"\nbase_url = \"https://h/v1\"\n{rest}"));
+    let bedrock = |rest: &str| provider(&format!("protocol = \"bedrock\"\nregion = \"eu-west-1\"\n{rest}"));
     let model = |rest: &str| format!("{PROVIDER}[[models]]\n{rest}");
     let priced = |price: &str| model(&format!("id = \"m\"\nprovider = \"p\"\nprice = {price}"));
     let key = |rest: &str| format!("[[keys]]\nid = \"alice\"\n{rest}");
@@ -144,10 +199,25 @@ fn bad_files_are_refused_with_line_and_field() {
         (format!("{PROVIDER}{PROVIDER}"), 5, "providers.name", "taken"),
         (provider(""), 1, "providers.protocol", "missing"),
         (provider("protocol = \"planted\""), 3, "providers.protocol", "must be openai"),
-        (provider("protocol = \"gemini\"\nbase_url = \"https://h\""), 3, "providers.protocol", "not yet"),
-        (provider("protocol = \"bedrock\"\nregion = \"eu-west-1\""), 3, "providers.protocol", "not yet"),
-        (provider("protocol = \"azure\""), 3, "providers.protocol", "not yet"),
-        (provider("protocol = \"mock\"\nspeaks = \"latin\""), 4, "providers.speaks", "openai or anthropic"),
+        (provider("protocol = \"gemini\""), 1, "providers.base_url", "missing"),
+        (provider("protocol = \"azure\"\nbase_url = \"https://h#x\""), 4, "providers.base_url", "fragment"),
+        (provider("protocol = \"bedrock\""), 1, "providers.region", "so is base_url"),
+        (provider("protocol = \"bedrock\"\nregion = \"eu west\""), 4, "providers.region", "us-east-1"),
+        (bedrock("access_key_id = \"A\""), 1, "providers.secret_access_key", "missing"),
+        (bedrock("secret_access_key = \"planted\""), 1, "providers.access_key_id", "missing"),
+        (bedrock("api_key = \"planted\"\naccess_key_id = \"A\""), 6, "providers.access_key_id", "one of the two"),
+        (bedrock("profile = \"planted\""), 5, "providers.profile", "unknown field"),
+        (
+            provider(
+                "protocol = \"bedrock\"\nbase_url = \"http://h\"\naccess_key_id = \"A\"\nsecret_access_key = \"planted\"",
+            ),
+            1,
+            "providers.region",
+            "a signature names it",
+        ),
+        (remote("profile = \"planted\""), 5, "providers.profile", "no profile"),
+        (remote("api_version = \"1\""), 5, "providers.api_version", "unknown field"),
+        (provider("protocol = \"mock\"\nspeaks = \"latin\""), 4, "providers.speaks", "bedrock or azure"),
         (provider("protocol = \"mock\"\nbase_url = \"http://h\""), 4, "providers.base_url", "unknown field"),
         (provider("protocol = \"openai\""), 1, "providers.base_url", "missing"),
         (provider("protocol = \"openai\"\nbase_url = \"h\""), 4, "providers.base_url", "https://host/path"),
@@ -171,6 +241,7 @@ fn bad_files_are_refused_with_line_and_field() {
         (model("id = \"m\"\nprovider = \"p\"\n[[models]]\nid = \"m\"\nprovider = \"p\""), 8, "models.id", "taken"),
         (model("id = \"m\"\nprovider = \"p\"\nupstream = \"\""), 7, "models.upstream", "empty"),
         (model("id = \"m\"\nprovider = \"p\"\nfallbacks = [\"n\"]"), 7, "models.fallbacks", "not yet"),
+        (model("id = \"m\"\nprovider = \"p\"\ncapabilities_of = \"n\""), 7, "models.capabilities_of", "says itself"),
         (model("id = \"m\"\nprovider = \"p\"\napi_base = \"http://h\""), 7, "models.api_base", "unknown field"),
         (priced("3.0"), 7, "models.price", "expected a table"),
         (priced("{ input = 3.0 }"), 7, "models.price.output", "missing"),

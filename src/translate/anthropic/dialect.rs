@@ -5,14 +5,15 @@ use std::borrow::Cow;
 use http::header::AUTHORIZATION;
 use http::{HeaderName, HeaderValue, Uri};
 
-use super::primed::Primed;
 use super::response::AnthropicDecoder;
 use crate::chat::ChatRequest;
 use crate::error::ApiError;
 use crate::pattern;
 use crate::translate::base_url::{BaseUrl, InvalidConfig, secret_header};
 use crate::translate::capability::claude::Capabilities;
+use crate::translate::decode::Primed;
 use crate::translate::dialect::{Dialect, Upstream};
+use crate::translate::encode::format::JsonObject;
 use crate::translate::scrub::Scrub;
 
 const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
@@ -41,17 +42,6 @@ pub struct Anthropic {
     pub(super) json_object: JsonObject,
     pub(super) automatic_caching: bool,
     models: Vec<(Cow<'static, str>, Capabilities)>,
-}
-
-/// What to do about `response_format: {"type": "json_object"}`, for which Anthropic has nothing.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum JsonObject {
-    /// Ask for it in one sentence after the instructions, and report the field: nothing holds the model to it.
-    #[default]
-    Emulate,
-    /// Refuse the request.
-    Refuse,
 }
 
 impl Anthropic {

@@ -9,7 +9,6 @@
 //! What a model takes is data, by its name: see [`Capabilities`].
 
 mod dialect;
-mod primed;
 mod request;
 mod response;
 
@@ -17,5 +16,6 @@ mod response;
 pub(in crate::translate) mod tests;
 
 pub use super::capability::claude::{Capabilities, Effort, Sampling, Thinking};
-pub use dialect::{Anthropic, JsonObject};
+pub use super::encode::format::JsonObject;
+pub use dialect::Anthropic;
 pub use response::AnthropicDecoder;

@@ -3,6 +3,7 @@
 //!
 //! `cargo test` fails where the page or a row is wrong; `UPDATE_DOCS=1 cargo test --lib translate::docs` writes the page anew.
 
+pub(in crate::translate) mod cases;
 mod drive;
 mod openai;
 mod page;
@@ -10,15 +11,24 @@ mod samples;
 
 use serde_json::Value;
 
-use super::anthropic;
+#[cfg(feature = "bedrock")]
+use super::bedrock;
 use super::dialect::{Dialect, Upstream};
 use super::encode::fields::{Row, STEERING};
+use super::{anthropic, gemini};
 use crate::chat::ChatRequest;
 use crate::error::ApiError;
 
 /// What the page says of one provider, in the order of its columns. A new dialect adds a line.
 fn tables() -> Vec<Table> {
-    vec![openai::table(), anthropic::tests::table()]
+    vec![
+        openai::table(),
+        openai::azure(),
+        anthropic::tests::table(),
+        gemini::tests::table(),
+        #[cfg(feature = "bedrock")]
+        bedrock::tests::table(),
+    ]
 }
 
 type Encode = Box<dyn Fn(&ChatRequest) -> Result<Upstream, ApiError>>;
@@ -41,6 +51,8 @@ pub(in crate::translate) struct Table {
     pub(in crate::translate) samples: &'static [Sample],
     /// What models take: which, what, and where that is known from.
     pub(in crate::translate) rules: Vec<[String; 3]>,
+    /// Profiles of servers: which, what is different, and by which hosts it is known.
+    pub(in crate::translate) profiles: Vec<[String; 3]>,
 }
 
 impl Table {
@@ -51,8 +63,9 @@ impl Table {
         fields: &'static [Row],
     ) -> Self {
         let encode = Box::new(move |chat: &ChatRequest| dialect.encode(chat).map(|(upstream, _)| upstream));
-        let (nested, rules) = (Vec::new(), Vec::new());
-        Self { title, intro: "", others: Others::Translated, model, encode, fields, nested, samples: &[], rules }
+        let (nested, rules, profiles) = (Vec::new(), Vec::new(), Vec::new());
+        let others = Others::Translated { inside: None };
+        Self { title, intro: "", others, model, encode, fields, nested, samples: &[], rules, profiles }
     }
 }
 
@@ -61,8 +74,24 @@ impl Table {
 pub(in crate::translate) enum Others {
     /// The client's bytes go out: it stays as it is, whatever it is.
     Patched,
+    /// The same, but for what steers gateways, which is withheld.
+    Filtered,
     /// What OpenAI does not define is forwarded; what steers gateways is withheld.
-    Translated,
+    Translated {
+        /// The field that holds what is forwarded, if it is not the request itself.
+        inside: Option<&'static str>,
+    },
+}
+
+impl Others {
+    fn translates(self) -> bool {
+        matches!(self, Self::Translated { .. })
+    }
+
+    fn inside(self) -> Option<&'static str> {
+        let Self::Translated { inside } = self else { return None };
+        inside
+    }
 }
 
 /// A value for a field, other than the default, and what a request with it needs besides.

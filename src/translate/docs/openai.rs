@@ -1,8 +1,9 @@
 //! What the page says of servers that speak OpenAI's own protocol.
 
 use super::{Others, Sample, Table, sample};
-use crate::translate::OpenAi;
 use crate::translate::encode::fields::{Row, mapped};
+use crate::translate::openai::profile::presets;
+use crate::translate::{Azure, OpenAi};
 
 /// All that is changed in a request to them.
 const FIELDS: &[Row] = &[
@@ -26,6 +27,19 @@ pub(super) fn table() -> Table {
                 and the order of keys stay. The server says what it does not take.",
         others: Others::Patched,
         samples: SAMPLES,
+        profiles: presets::rows(),
         ..Table::new("OpenAI-compatible", "gpt-5", openai, FIELDS)
+    }
+}
+
+/// Azure OpenAI, on either of its surfaces.
+pub(super) fn azure() -> Table {
+    let azure = Azure::new("https://example.openai.azure.com/openai/v1").unwrap();
+    Table {
+        intro: "The client's own bytes go out here, too, but for fields that are `null` and for what steers gateways, both of \
+                which Azure refuses. `Azure::rule` says otherwise of a field.",
+        others: Others::Filtered,
+        samples: SAMPLES,
+        ..Table::new("Azure OpenAI", "gpt-5", azure, FIELDS)
     }
 }

@@ -31,6 +31,12 @@ A value that is OpenAI's default is never reported or refused. With `TranslateLa
 ## All fields
 ";
 
+const RULES: &str = "What models take. Of two rules that say different things the later one holds:";
+
+const PROFILES: &str = "\
+Some servers say some things in another way. A profile is data that says which; it is chosen by the host of the base URL or
+by its name, `OpenAi::profile`, and a host may change any of it. What it leaves out is reported:";
+
 pub(super) fn write(tables: &[Table]) -> String {
     let mut page = String::from(HEAD);
     matrix(&mut page, tables);
@@ -47,15 +53,21 @@ pub(super) fn write(tables: &[Table]) -> String {
                 line(&mut page, &[&code(nested.row.name), &fate(&nested.row), &becomes(&nested.row)]);
             }
         }
-        if !table.rules.is_empty() {
-            page.push_str("\nWhat models take. Of two rules that say different things the later one holds:\n");
-            heading(&mut page, &["models", "what holds", "source"]);
-            for [models, what, source] in &table.rules {
-                line(&mut page, &[models, what, source]);
-            }
-        }
+        three(&mut page, RULES, &["models", "what holds", "source"], &table.rules);
+        three(&mut page, PROFILES, &["profile", "what is different", "chosen for"], &table.profiles);
     }
     page
+}
+
+fn three(page: &mut String, intro: &str, heads: &[&str; 3], rows: &[[String; 3]]) {
+    if rows.is_empty() {
+        return;
+    }
+    let _ = write!(page, "\n{intro}\n");
+    heading(page, heads);
+    for row in rows {
+        line(page, &row.each_ref().map(String::as_str));
+    }
 }
 
 /// Field by provider: OpenAI's in the order of its reference, then the others.
@@ -71,17 +83,18 @@ fn matrix(page: &mut String, tables: &[Table]) {
     for name in names {
         let cells = tables.iter().map(|table| match table.fields.iter().find(|row| row.name == name) {
             Some(row) => fate(row),
-            None if table.others == Others::Patched => "as is".to_owned(),
-            None => "forwarded".to_owned(),
+            None if table.others.translates() => "forwarded".to_owned(),
+            None => "as is".to_owned(),
         });
         row(page, code(name), cells);
     }
-    let others = |patched: &str, translated: &str| -> Vec<String> {
-        let word = |table: &Table| if table.others == Others::Patched { patched } else { translated };
-        tables.iter().map(|table| word(table).to_owned()).collect()
-    };
-    row(page, "what steers gateways".to_owned(), others("as is", "withheld"));
-    row(page, "anything else".to_owned(), others("as is", "forwarded"));
+    let words = |word: fn(Others) -> &'static str| tables.iter().map(move |table| word(table.others).to_owned());
+    row(
+        page,
+        "what steers gateways".to_owned(),
+        words(|others| if others == Others::Patched { "as is" } else { "withheld" }),
+    );
+    row(page, "anything else".to_owned(), words(|others| if others.translates() { "forwarded" } else { "as is" }));
     let steering: Vec<String> = STEERING.iter().map(|name| code(name)).collect();
     let _ = write!(page, "\nWhat steers gateways: {}.\n", steering.join(", "));
 }

@@ -64,8 +64,16 @@ impl<'a> Calls<'a> {
     /// # Errors
     /// Where a call has no result.
     pub(crate) fn results(&self) -> impl Iterator<Item = Result<(&str, Message<'a>), ApiError>> {
+        self.answered().map(|answered| answered.map(|(_, id, message)| (id, message)))
+    }
+
+    /// The same, each with the call that it answers.
+    ///
+    /// # Errors
+    /// Where a call has no result.
+    pub(crate) fn answered(&self) -> impl Iterator<Item = Result<(ToolCall<'a>, &str, Message<'a>), ApiError>> {
         self.calls.iter().map(|call| match call.result {
-            Some(message) => Ok((&*call.id, message)),
+            Some(message) => Ok((call.call, &*call.id, message)),
             None => Err(ApiError::invalid_value(
                 call.call.path("id"),
                 "the call has no result; a message of the role 'tool' with this tool_call_id must follow.",

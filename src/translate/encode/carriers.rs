@@ -39,6 +39,11 @@ impl<'a> Carriers<'a> {
         true
     }
 
+    /// The entries of `reasoning_details`, of whatever format.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = Raw<'a>> + use<'a> {
+        self.details.into_iter().flat_map(Raw::elements)
+    }
+
     /// Hands on the blocks, in their order.
     pub(crate) fn each(&self, mut each: impl FnMut(Block<'_, 'a>)) {
         let mut any = false;

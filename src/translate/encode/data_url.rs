@@ -1,5 +1,7 @@
 //! URLs that hold their data.
 
+use std::borrow::Cow;
+
 /// Whether a URL begins with a scheme, in whatever case.
 pub(crate) fn has_scheme(url: &str, scheme: &str) -> bool {
     url.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme))
@@ -14,4 +16,12 @@ pub(crate) fn data_url(url: &str) -> Option<(&str, &str)> {
     let is_base64 = words.any(|word| word.trim().eq_ignore_ascii_case("base64"));
     let data = data.get(1..).filter(|data| is_base64 && !data.is_empty())?;
     Some((media_type, data))
+}
+
+/// A string from some byte on, without a copy where it is borrowed.
+pub(crate) fn tail(text: Cow<'_, str>, at: usize) -> Cow<'_, str> {
+    match text {
+        Cow::Borrowed(text) => Cow::Borrowed(&text[at..]),
+        Cow::Owned(text) => Cow::Owned(text[at..].to_owned()),
+    }
 }

@@ -5,16 +5,19 @@ use std::fmt;
 use bytes::Bytes;
 use http::StatusCode;
 
+use super::repair::Mender;
+use super::repairs::Repairs;
 use super::{error, replay};
 use crate::chat::Sink;
 use crate::chat::facts::Facts;
 use crate::chat::sse::{self, Block, EventTooLong, Scanner};
 use crate::chat::watch::{Notice, Watch};
 use crate::error::ApiError;
+use crate::json::Raw;
 use crate::translate::dialect::Decode;
 use crate::translate::scrub::Scrub;
 
-/// Forwards an answer as it is, except for the usage chunk that only we asked for.
+/// Forwards an answer as it is, except for the usage chunk that only we asked for; or mends it, where a profile says how.
 pub struct OpenAiDecoder {
     streaming: bool,
     scanner: Scanner,
@@ -29,6 +32,9 @@ struct Reader {
     preamble: Vec<u8>,
     started: bool,
     watch: Watch,
+    /// Writes the answer anew, where a profile asks for it.
+    mender: Option<Box<Mender>>,
+    quoted_errors: bool,
 }
 
 /// What becomes of a block.
@@ -36,15 +42,34 @@ struct Reader {
 enum Verdict {
     Show,
     Hide,
+    /// Something else is shown in its place.
+    Replace(Vec<u8>),
 }
 
 impl OpenAiDecoder {
     pub(super) fn new(streaming: bool, show_usage: bool, scrub: Scrub) -> Self {
         Self {
             streaming,
-            reader: Reader { show_usage, scrub, preamble: Vec::new(), started: false, watch: Watch::default() },
+            reader: Reader {
+                show_usage,
+                scrub,
+                preamble: Vec::new(),
+                started: false,
+                watch: Watch::default(),
+                mender: None,
+                quoted_errors: false,
+            },
             scanner: Scanner::default(),
         }
+    }
+
+    /// The same for an answer that is mended. `asked` is what the client called the model.
+    pub(super) fn mended(mut self, repairs: Repairs, asked: &str) -> Self {
+        self.reader.quoted_errors = repairs.quoted_errors;
+        if repairs.any() {
+            self.reader.mender = Some(Box::new(Mender::new(repairs, self.reader.show_usage, asked)));
+        }
+        self
     }
 }
 
@@ -75,16 +100,35 @@ impl Reader {
             Err(_) => return Err(garbage()),
         };
         match notice {
+            Notice::Error(error) if self.quoted_errors => Err(error::quoted(error, &self.scrub)),
             Notice::Error(error) => Err(error::from_event(error, &self.scrub)),
             Notice::Done if !self.started => Err(garbage()),
             // The SDKs would want JSON in it.
             Notice::Empty => Ok(Verdict::Hide),
+            Notice::Done | Notice::Usage | Notice::Chunk if self.mender.is_some() => self.mend(notice, &data),
             Notice::Usage if !self.show_usage => Ok(Verdict::Hide),
             Notice::Done | Notice::Usage | Notice::Chunk => {
                 self.started = true;
                 Ok(Verdict::Show)
             }
         }
+    }
+}
+
+impl Reader {
+    fn mend(&mut self, notice: Notice<'_>, data: &[u8]) -> Result<Verdict, ApiError> {
+        let Some(mender) = &mut self.mender else { return Ok(Verdict::Show) };
+        let mut out = Vec::with_capacity(data.len() + 64);
+        match notice {
+            Notice::Done => {
+                mender.end(&mut out);
+                out.extend_from_slice(sse::DONE);
+            }
+            Notice::Usage if !self.show_usage => {}
+            _ => mender.chunk(Raw::from_bytes(data).map_err(|_| garbage())?, &mut out),
+        }
+        self.started |= !out.is_empty();
+        Ok(if out.is_empty() { Verdict::Hide } else { Verdict::Replace(out) })
     }
 }
 
@@ -119,6 +163,15 @@ impl Run<'_> {
     }
 }
 
+impl OpenAiDecoder {
+    fn mended_whole(&mut self, body: Bytes) -> Result<Bytes, ApiError> {
+        match &mut self.reader.mender {
+            Some(mender) => Ok(mender.whole(Raw::from_bytes(&body).map_err(|_| garbage())?).into()),
+            None => Ok(body),
+        }
+    }
+}
+
 impl Decode for OpenAiDecoder {
     fn stream(&mut self, bytes: Bytes, sink: &mut impl Sink) -> Result<(), ApiError> {
         let Self { scanner, reader, .. } = self;
@@ -127,15 +180,21 @@ impl Decode for OpenAiDecoder {
             if reader.is_over() {
                 return Ok(());
             }
-            let verdict = reader.judge(&block, sink)?;
-            if verdict == Verdict::Hide {
-                run.skip(block.end, sink);
-            } else if !reader.started {
-                reader.keep(&block)?;
-                run.skip(block.end, sink);
-            } else {
-                reader.release(sink);
-                run.show(&block, sink);
+            match reader.judge(&block, sink)? {
+                Verdict::Hide => run.skip(block.end, sink),
+                Verdict::Replace(bytes) => {
+                    run.skip(block.end, sink);
+                    reader.release(sink);
+                    sink.forward(bytes.into());
+                }
+                Verdict::Show if !reader.started => {
+                    reader.keep(&block)?;
+                    run.skip(block.end, sink);
+                }
+                Verdict::Show => {
+                    reader.release(sink);
+                    run.show(&block, sink);
+                }
             }
             Ok(())
         });
@@ -149,9 +208,12 @@ impl Decode for OpenAiDecoder {
     fn end(&mut self, sink: &mut impl Sink) -> Result<(), ApiError> {
         let Self { scanner, reader, .. } = self;
         let last = scanner.finish(|block| {
-            let verdict = reader.judge(&block, sink)?;
-            if verdict == Verdict::Show && !reader.is_over() && block.data().is_some() {
-                sink.forward([block.raw.trim_ascii_end(), b"\n\n"].concat().into());
+            match reader.judge(&block, sink)? {
+                Verdict::Show if !reader.is_over() && block.data().is_some() => {
+                    sink.forward([block.raw.trim_ascii_end(), b"\n\n"].concat().into());
+                }
+                Verdict::Replace(bytes) if !reader.is_over() => sink.forward(bytes.into()),
+                _ => {}
             }
             Ok::<(), ApiError>(())
         });
@@ -159,7 +221,12 @@ impl Decode for OpenAiDecoder {
         if !reader.watch.is_finished() {
             return Err(ApiError::upstream_broke_off());
         }
-        sink.forward(Bytes::from_static(sse::DONE));
+        let mut last = Vec::new();
+        if let Some(mender) = &mut reader.mender {
+            mender.end(&mut last);
+        }
+        last.extend_from_slice(sse::DONE);
+        sink.forward(last.into());
         sink.end();
         Ok(())
     }
@@ -176,10 +243,10 @@ impl Decode for OpenAiDecoder {
             if let Some(usage) = facts.usage {
                 sink.usage(usage);
             }
-            return replay::replay(&body, sink).ok_or_else(garbage);
+            return replay::replay(&self.mended_whole(body)?, sink).ok_or_else(garbage);
         }
         facts.tell(|seen| sink.observe(seen));
-        sink.forward(body);
+        sink.forward(self.mended_whole(body)?);
         sink.end();
         Ok(())
     }

@@ -1,15 +1,18 @@
 //! The upstream that speaks OpenAI's protocol, and the little that changes in a request to it.
 
+use std::borrow::Cow;
+
+use bytes::Bytes;
 use http::header::AUTHORIZATION;
 use http::{HeaderValue, Uri};
 
 use super::decoder::OpenAiDecoder;
-use super::foreign;
+use super::profile::Profile;
 use crate::chat::ChatRequest;
 use crate::error::ApiError;
 use crate::json::Raw;
 use crate::translate::base_url::{BaseUrl, InvalidConfig, secret_header};
-use crate::translate::dialect::{Dialect, Upstream};
+use crate::translate::dialect::{Dialect, Dropped, Upstream};
 use crate::translate::scrub::Scrub;
 
 /// An upstream that speaks OpenAI's protocol.
@@ -24,24 +27,27 @@ use crate::translate::scrub::Scrub;
 #[derive(Clone, Debug)]
 pub struct OpenAi {
     uri: Uri,
-    /// Whether the server hands on what others have signed.
-    hands_on: bool,
+    profile: Profile,
     authorization: Option<HeaderValue>,
     scrub: Scrub,
 }
 
-/// The host that takes Claude's and Gemini's signatures and hands them on.
-const OPEN_ROUTER: &str = "openrouter.ai";
-
 impl OpenAi {
-    /// An upstream at this base URL, which ends in `/v1` for most servers; `/chat/completions` is added to it.
+    /// An upstream at this base URL, which ends in `/v1` for most servers; `/chat/completions` is added to it. Where the host
+    /// is that of a server that is known to differ from OpenAI's, its [`Profile`] holds.
     ///
     /// # Errors
     /// If it is not an `http` or `https` URL without user, query and fragment.
     pub fn new(base_url: &str) -> Result<Self, InvalidConfig> {
         let uri = BaseUrl::new(base_url)?.join("/chat/completions")?;
-        let hands_on = uri.host().is_some_and(|host| host.eq_ignore_ascii_case(OPEN_ROUTER));
-        Ok(Self { uri, hands_on, authorization: None, scrub: Scrub::default() })
+        let profile = Profile::at(base_url).unwrap_or_default();
+        Ok(Self { uri, profile, authorization: None, scrub: Scrub::default() })
+    }
+
+    /// What the server takes, and says, in another way than OpenAI. [`Profile::default`] changes nothing.
+    #[must_use]
+    pub fn profile(self, profile: Profile) -> Self {
+        Self { profile, ..self }
     }
 
     /// The API key, sent as `Authorization: Bearer`. Never the client's: that one does not travel upstream.
@@ -60,23 +66,33 @@ impl Dialect for OpenAi {
     type Decoder = OpenAiDecoder;
 
     fn encode(&self, chat: &ChatRequest) -> Result<(Upstream, OpenAiDecoder), ApiError> {
-        let patch = chat.patch();
-        let patch = match usage_always(chat) {
-            Some(options) => patch.set("stream_options", options),
-            None => patch,
-        };
-        let cleaned = if self.hands_on { None } else { foreign::without(chat)? };
-        let patch = match cleaned {
-            Some(messages) => patch.set("messages", messages),
-            None => patch,
-        };
-        let upstream = Upstream::new(self.uri.clone(), patch.finish()).accept(chat.stream());
+        let mut dropped = Dropped::default();
+        let body = body(chat, &self.profile, &mut dropped)?;
+        let upstream = Upstream::new(self.uri.clone(), body).accept(chat.stream()).dropped(dropped);
         let upstream = match &self.authorization {
             Some(authorization) => upstream.header(AUTHORIZATION, authorization.clone()),
             None => upstream,
         };
-        Ok((upstream, OpenAiDecoder::new(chat.stream(), chat.include_usage(), self.scrub.clone())))
+        let decoder = OpenAiDecoder::new(chat.stream(), chat.include_usage(), self.scrub.clone());
+        Ok((upstream, decoder.mended(self.profile.repairs, &asked(chat))))
     }
+}
+
+/// The request for a server with this profile: the client's own bytes, but for what has to change.
+pub(super) fn body(chat: &ChatRequest, profile: &Profile, dropped: &mut Dropped) -> Result<Bytes, ApiError> {
+    let mut patch = profile.apply(chat, chat.patch(), dropped)?;
+    if let Some(options) = usage_always(chat).filter(|_| profile.include_usage) {
+        patch = patch.set("stream_options", options);
+    }
+    if let Some(messages) = profile.messages.apply(chat)? {
+        patch = patch.set("messages", messages);
+    }
+    Ok(patch.finish())
+}
+
+/// What the client called the model.
+pub(super) fn asked(chat: &ChatRequest) -> Cow<'_, str> {
+    chat.get("model").and_then(Raw::as_str).unwrap_or_else(|| chat.model().into())
 }
 
 /// `stream_options` that ask for usage, where the client's own do not: without it nobody could be billed.

@@ -23,6 +23,12 @@ MODELS = {
     "openai": GPT,
     "anthropic": CLAUDE,
     "anthropic-4.6": CLAUDE_THINKING,
+    "gemini": "gemini-2.5-flash",
+    "gemini-3": "gemini-3-pro-preview",
+    "bedrock": "anthropic.claude-sonnet-4-20250514-v1:0",
+    "bedrock-nova": "amazon.nova-2-lite-v1:0",
+    "azure": "az-mini",
+    "azure-v1": "az-mini-v1",
 }
 
 

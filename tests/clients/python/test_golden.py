@@ -26,6 +26,8 @@ class Exchange:
         self.base = str(request).removesuffix(REQUEST)
         self.meta = json.loads(self.read("meta.json"))
         self.client_sends = request.read_bytes()
+        if self.meta.get("base_url", "").endswith("/openai/v1"):  # the same model, on Azure's other surface
+            self.client_sends = self.client_sends.replace(b'"az-mini"', b'"az-mini-v1"')
 
     def read(self, part):
         return Path(f"{self.base}.{part}").read_bytes()
@@ -164,7 +166,15 @@ def compare_folds(ours, golden):
     for folded in (ours, golden):
         del folded["created"]
         folded["usage"] = essence(folded["usage"])
+        for detail in folded["details"]:
+            detail["format"] = once(detail.get("format"))
     compare_trees(ours, golden)
+
+
+def once(word):
+    """A word that a golden stream tells with each piece of a detail, and ours with the first."""
+    half = len(word or "") // 2
+    return word[:half] if word and word == word[:half] * 2 else word
 
 
 def compare_trees(ours, golden):

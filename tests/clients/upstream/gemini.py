@@ -27,6 +27,7 @@ FIELDS = {
 }
 ADAPTERS = {name: TypeAdapter(kind) for name, kind in FIELDS.items()}
 FINISH = "STOP"
+NO_PARAMETERS = {"type": "object", "properties": {}}
 
 # What stands for the signature of a call that another model made: raw, and in base64.
 BYPASS = ("skip_thought_signature_validator", "c2tpcF90aG91Z2h0X3NpZ25hdHVyZV92YWxpZGF0b3I=")
@@ -140,7 +141,7 @@ def ask(request):
         stream=request.path.endswith(":streamGenerateContent"),
         text="".join(part.get("text", "") for part in said[-1]) if said else "",
         results=[text_of_result(part["functionResponse"]) for part in users[-1] if "functionResponse" in part],
-        tools=[(one["name"], one.get("parametersJsonSchema") or one.get("parameters") or {}) for one in tools],
+        tools=[(one["name"], one.get("parametersJsonSchema") or one.get("parameters") or NO_PARAMETERS) for one in tools],
         choice=allowed[0] if choice == "any" and len(allowed) == 1 else choice,
         schema=config.get("responseJsonSchema") or config.get("responseSchema"),
         thinks=bool(thinking) and thinking.get("thinkingBudget") != 0,

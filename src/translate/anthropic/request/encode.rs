@@ -1,20 +1,18 @@
 //! The whole request, and the one table of all its fields.
 
-use super::body::Body;
 use super::format::Format;
-use super::messages::Messages;
-use super::options;
-use super::thinking::Plan;
-use super::tools::Tools;
+use super::{messages, options, tools};
 use crate::chat::ChatRequest;
 use crate::error::ApiError;
 use crate::json::{Raw, write_u64};
 use crate::translate::Dropped;
 use crate::translate::anthropic::Anthropic;
-use crate::translate::anthropic::primed::Primed;
 use crate::translate::capability::claude::Capabilities;
-use crate::translate::encode::defaults;
+use crate::translate::decode::Primed;
 use crate::translate::encode::fields::{self, Row, adjusted, deprecated, hint, ignored, mapped, refused};
+use crate::translate::encode::messages::Messages;
+use crate::translate::encode::tools::Tools;
+use crate::translate::encode::{Body, Form, Plan, defaults};
 
 /// The fields of OpenAI's request, and Anthropic's own that are more than forwarded.
 pub(in crate::translate) const FIELDS: &[Row] = &[
@@ -63,6 +61,9 @@ pub(in crate::translate) const FIELDS: &[Row] = &[
     adjusted("top_k", "left out where the model takes none"),
 ];
 
+/// A mark is the last field of the block that it belongs to.
+const MARKS: Form = Form { start: br#","cache_control":{"type":"ephemeral""#, one_hour: br#","ttl":"1h""#, end: b"}" };
+
 /// A request in Anthropic's words.
 pub(in crate::translate::anthropic) struct Encoded {
     pub(in crate::translate::anthropic) body: Vec<u8>,
@@ -82,31 +83,31 @@ impl Anthropic {
         let limit = options::max_tokens(chat, self.default_max_tokens, capabilities)?;
         let thinking = chat.given("thinking");
         let plan = Plan::make(chat.given("reasoning_effort"), thinking, capabilities, limit, &mut dropped)?;
-        let tools = Tools::read(chat, capabilities)?;
+        let tools = Tools::read(chat, tools::MAX_NAME)?;
+        tools.check_forced(capabilities.forced_tools)?;
         let format = Format::read(chat.given("response_format"), self.json_object, capabilities, &mut dropped)?;
-        let messages = Messages::read(chat)?;
+        let conversation = Messages::read(chat)?;
 
-        let mut body = Body::with_capacity(chat.size() + chat.size() / 8 + 512);
+        let mut body = Body::new(chat.size() + chat.size() / 8 + 512, &MARKS);
         body.field("model").string(chat.model());
         body.field("max_tokens");
         write_u64(&mut body.out, limit.0);
         if chat.stream() {
             body.field("stream").put("true");
         }
-        tools.write(&mut body, capabilities, &mut dropped);
+        tools::write(&tools, &mut body, capabilities, &mut dropped);
         format.write_tool(&mut body);
-        messages.write_system(&mut body, format.instruction())?;
-        let ending = messages.write(&mut body, capabilities)?;
+        messages::write_system(&conversation, &mut body, format.instruction())?;
+        let ending = messages::write(&conversation, &mut body, capabilities)?;
         let automatic = self.automatic_cache(chat, &body);
         body.keep_last_marks(usize::from(automatic.is_some()));
 
         let plan = plan.resume(ending.resumes_unsigned, &mut dropped);
         format.check(&tools, plan, capabilities)?;
         let parallel = chat.given("parallel_tool_calls").and_then(Raw::as_bool) != Some(false);
-        tools.write_choice(&mut body, parallel, plan)?;
-        plan.write(&mut body);
-        if let Some(thinking) = thinking {
-            body.field("thinking").put(thinking.text());
+        tools::write_choice(&tools, &mut body, parallel, plan)?;
+        if let Some(thinking) = thinking.map(|own| own.text().into()).or_else(|| plan.thinking()) {
+            body.field("thinking").put(&thinking);
         }
         format.write_config(&mut body, plan.effort(), chat.given("output_config"))?;
         options::sampling(&mut body, chat, capabilities, plan, &mut dropped)?;

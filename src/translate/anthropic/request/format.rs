@@ -1,18 +1,14 @@
 //! `response_format`.
 
-use super::body::Body;
-use super::schema::{Grammar, Unsupported};
-use super::thinking::Plan;
-use super::tools::{Tools, write_object_schema};
 use crate::error::ApiError;
-use crate::json::{Kind, Raw, Text};
+use crate::json::{Kind, Raw};
 use crate::translate::Dropped;
 use crate::translate::anthropic::JsonObject;
 use crate::translate::capability::claude::Capabilities;
-use crate::translate::encode::check;
-
-/// The instruction that stands for `json_object`. OpenAI itself demands that the prompt asks for JSON.
-const JSON_OBJECT: &str = "Answer with a single JSON object and nothing else.";
+use crate::translate::encode::format::{JSON_OBJECT, JsonSchema, Wanted};
+use crate::translate::encode::schema::Grammar;
+use crate::translate::encode::tools::{Tools, write_object_schema};
+use crate::translate::encode::{Body, Plan, check};
 
 /// The form that the answer has to have.
 pub(super) enum Format<'a> {
@@ -23,7 +19,7 @@ pub(super) enum Format<'a> {
     /// JSON of this schema.
     Schema(Vec<u8>),
     /// The input of a forced tool with this name and schema, where the model knows no schemas.
-    Tool { name: Text<'a>, description: Option<Text<'a>>, schema: Raw<'a> },
+    Tool(JsonSchema<'a>),
 }
 
 impl<'a> Format<'a> {
@@ -33,47 +29,14 @@ impl<'a> Format<'a> {
         capabilities: &Capabilities,
         dropped: &mut Dropped,
     ) -> Result<Self, ApiError> {
-        let Some(format) = format else { return Ok(Self::Text) };
-        let kind = format.get("type").ok_or_else(|| ApiError::missing_parameter("response_format.type"))?;
-        match check::word(kind, "response_format.type", &["text", "json_object", "json_schema"])? {
-            "json_object" if json_object == JsonObject::Emulate => {
-                dropped.push("response_format");
-                Ok(Self::Instructed)
+        Ok(match Wanted::read(format, json_object, dropped)? {
+            Wanted::Text => Self::Text,
+            Wanted::Instructed => Self::Instructed,
+            Wanted::Schema(wanted) if capabilities.schemas => {
+                Self::Schema(Grammar::for_answer(wanted.schema, dropped)?)
             }
-            "json_object" => {
-                let reason = "this model cannot be held to JSON without a schema; use 'json_schema'.";
-                Err(ApiError::unsupported_value("response_format.type", reason))
-            }
-            "json_schema" => Self::read_schema(format, capabilities, dropped),
-            _ => Ok(Self::Text),
-        }
-    }
-
-    fn read_schema(format: Raw<'a>, capabilities: &Capabilities, dropped: &mut Dropped) -> Result<Self, ApiError> {
-        const SCHEMA: &str = "response_format.json_schema.schema";
-        let outer = object(format.get("json_schema"), "response_format.json_schema")?;
-        let schema = object(outer.get("schema"), SCHEMA)?;
-        let name = outer.get("name").ok_or_else(|| ApiError::missing_parameter("response_format.json_schema.name"))?;
-        let path = "response_format.json_schema.name";
-        let name = name.as_text().ok_or_else(|| check::wrong_type(name, path, "a string"))?;
-        check::identifier(&name.to_str(), 64, || path.to_owned())?;
-        if !capabilities.schemas {
-            let description = outer.get("description").and_then(Raw::as_text);
-            return Ok(Self::Tool { name, description, schema });
-        }
-        let grammar = Grammar::of(schema).map_err(|unsupported| {
-            let reason = match unsupported {
-                Unsupported::Keyword(keyword) => format!("this model cannot be held to '{keyword}'."),
-                Unsupported::OpenObject => {
-                    "this model takes no objects with keys that the schema does not name.".into()
-                }
-            };
-            ApiError::unsupported_value(SCHEMA, reason)
-        })?;
-        if grammar.looser {
-            dropped.push(SCHEMA);
-        }
-        Ok(Self::Schema(grammar.json))
+            Wanted::Schema(wanted) => Self::Tool(wanted),
+        })
     }
 
     /// The instruction that comes last in `system`.
@@ -83,15 +46,15 @@ impl<'a> Format<'a> {
 
     /// The name of the tool whose input is the answer.
     pub(super) fn tool(&self) -> Option<String> {
-        if let Self::Tool { name, .. } = self { Some(name.to_str().into_owned()) } else { None }
+        if let Self::Tool(wanted) = self { Some(wanted.name.to_str().into_owned()) } else { None }
     }
 
     /// A forced tool leaves room neither for other tools nor for thinking.
     pub(super) fn check(&self, tools: &Tools<'_>, plan: Plan, capabilities: &Capabilities) -> Result<(), ApiError> {
         let conflict = match self {
-            Self::Tool { .. } if !tools.is_empty() => "together with 'tools'",
-            Self::Tool { .. } if plan.thinks() => "while it thinks",
-            Self::Tool { .. } if !capabilities.forced_tools => "at all",
+            Self::Tool(_) if !tools.is_empty() => "together with 'tools'",
+            Self::Tool(_) if plan.thinks() => "while it thinks",
+            Self::Tool(_) if !capabilities.forced_tools => "at all",
             _ => return Ok(()),
         };
         let reason = format!("this model cannot be held to a JSON Schema {conflict}.");
@@ -100,7 +63,7 @@ impl<'a> Format<'a> {
 
     /// Writes the forced tool, if it takes one.
     pub(super) fn write_tool(&self, body: &mut Body) {
-        let Self::Tool { name, description, schema } = *self else { return };
+        let &Self::Tool(JsonSchema { name, description, schema }) = self else { return };
         body.field("tools").put(r#"[{"name":"#);
         body.quoted(name);
         if let Some(description) = description {
@@ -147,13 +110,5 @@ impl<'a> Format<'a> {
         }
         body.put("}");
         Ok(())
-    }
-}
-
-fn object<'a>(value: Option<Raw<'a>>, path: &'static str) -> Result<Raw<'a>, ApiError> {
-    match value.filter(|value| !value.is_null()) {
-        Some(value) if value.kind() == Kind::Object => Ok(value),
-        Some(value) => Err(check::wrong_type(value, path, "an object")),
-        None => Err(ApiError::missing_parameter(path)),
     }
 }

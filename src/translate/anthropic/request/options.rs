@@ -1,19 +1,15 @@
 //! The fields that are one number or one word.
 
-use super::body::Body;
-use super::thinking::Plan;
 use crate::chat::ChatRequest;
 use crate::error::ApiError;
-use crate::json::{Kind, Raw, Text};
+use crate::json::Raw;
 use crate::translate::Dropped;
-use crate::translate::capability::claude::{Capabilities, Sampling};
-use crate::translate::encode::check;
+use crate::translate::capability::claude::Capabilities;
+use crate::translate::encode::options::{Sampling, limit, stops};
+use crate::translate::encode::{Body, Plan, check};
 
 /// What is asked for where neither the client, the host nor the model's name says how long an answer may be.
 const DEFAULT_MAX_TOKENS: u64 = 8192;
-
-/// How many strings `stop` may hold.
-const MAX_STOPS: usize = 4;
 
 /// The longest `metadata.user_id`.
 const MAX_USER: usize = 256;
@@ -24,16 +20,10 @@ pub(super) fn max_tokens(
     default: Option<u64>,
     capabilities: &Capabilities,
 ) -> Result<(u64, &'static str), ApiError> {
-    let mut found = None;
-    for name in ["max_tokens", "max_completion_tokens"] {
-        if let Some(value) = chat.given(name) {
-            found = Some((check::whole(value, name, 1..=u64::MAX)?, name));
-        }
-    }
     let most = capabilities.max_output;
     let default = default
         .map_or_else(|| most.unwrap_or(DEFAULT_MAX_TOKENS), |default| most.map_or(default, |most| default.min(most)));
-    Ok(found.unwrap_or((default, "max_completion_tokens")))
+    Ok(limit(chat)?.unwrap_or((default, "max_completion_tokens")))
 }
 
 /// `temperature`, `top_p` and `top_k`, as far as the model takes them.
@@ -44,42 +34,10 @@ pub(super) fn sampling(
     plan: Plan,
     dropped: &mut Dropped,
 ) -> Result<(), ApiError> {
-    let set = |name, max| match chat.given(name) {
-        Some(value) => check::number(value, name, 0.0..=max).map(|number| Some((value, number))),
-        None => Ok(None),
-    };
-    let (temperature, top_p) = (set("temperature", 2.0)?, set("top_p", 1.0)?);
-    // A model that thinks takes no temperature but 1, no `top_k`, and a `top_p` of 0.95 at the least.
-    let fixed = capabilities.sampling == Sampling::Fixed;
-    let mut has_temperature = false;
-    if let Some((value, number)) = temperature {
-        if fixed || plan.thinks() {
-            if number != 1.0 {
-                dropped.push("temperature");
-            }
-        } else {
-            has_temperature = true;
-            body.field("temperature").put(if number > 1.0 { "1" } else { value.text() });
-            if number > 1.0 {
-                dropped.push("temperature");
-            }
-        }
-    }
-    if let Some((value, number)) = top_p {
-        let excluded = capabilities.sampling == Sampling::One && has_temperature;
-        if fixed || excluded || plan.thinks() && number < 0.95 {
-            if number != 1.0 {
-                dropped.push("top_p");
-            }
-        } else {
-            body.field("top_p").put(value.text());
-        }
-    }
-    if let Some(value) = chat.given("top_k") {
-        if fixed || plan.thinks() {
-            dropped.push("top_k");
-        } else {
-            body.field("top_k").put(value.text());
+    let taken = Sampling::read(chat, capabilities.sampling, plan.thinks(), dropped)?;
+    for (name, value) in [("temperature", taken.temperature), ("top_p", taken.top_p), ("top_k", taken.top_k)] {
+        if let Some(value) = value {
+            body.field(name).put(value);
         }
     }
     Ok(())
@@ -87,18 +45,7 @@ pub(super) fn sampling(
 
 /// `stop` as `stop_sequences`.
 pub(super) fn stop(body: &mut Body, stop: Option<Raw<'_>>) -> Result<(), ApiError> {
-    let Some(stop) = stop else { return Ok(()) };
-    if stop.elements().count() > MAX_STOPS {
-        return Err(ApiError::invalid_value("stop", format!("use at most {MAX_STOPS} strings.")));
-    }
-    let mut sequences: Vec<Text<'_>> = Vec::with_capacity(MAX_STOPS);
-    if stop.kind() == Kind::String {
-        sequences.push(sequence(stop, || "stop".into())?);
-    }
-    for (at, value) in stop.elements().enumerate() {
-        sequences.push(sequence(value, || format!("stop[{at}]"))?);
-    }
-    sequences.retain(|text| !text.is_empty());
+    let sequences = stops(stop)?;
     if sequences.is_empty() {
         return Ok(());
     }
@@ -109,15 +56,6 @@ pub(super) fn stop(body: &mut Body, stop: Option<Raw<'_>>) -> Result<(), ApiErro
     }
     body.put("]");
     Ok(())
-}
-
-fn sequence(value: Raw<'_>, path: impl Fn() -> String) -> Result<Text<'_>, ApiError> {
-    let text = value.as_text().ok_or_else(|| check::wrong_type(value, path(), "a string"))?;
-    if text.is_blank() && !text.is_empty() {
-        let reason = "this model takes no stop sequences of white space only.";
-        return Err(ApiError::unsupported_value(path(), reason));
-    }
-    Ok(text)
 }
 
 /// `safety_identifier`, or the older `user`, as `metadata.user_id`. Anthropic wants an opaque id: what looks like an

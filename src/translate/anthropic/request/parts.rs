@@ -2,12 +2,10 @@
 
 use std::borrow::Cow;
 
-use super::body::Body;
-use super::cache::Mark;
 use crate::chat::{Message, Part, PartKind};
 use crate::error::ApiError;
 use crate::json::Text;
-use crate::translate::encode::{base64, data_url, has_scheme};
+use crate::translate::encode::{Body, Mark, base64, data_url, has_scheme, tail};
 
 /// A block of content that is not empty.
 pub(super) enum Block<'a> {
@@ -79,7 +77,7 @@ impl<'a> Block<'a> {
 
     pub(super) fn write(&self, body: &mut Body, mark: Option<Mark>) {
         let (kind, source, title) = match self {
-            Self::Text(text) => return body.text_block(*text, mark),
+            Self::Text(text) => return text_block(body, *text, mark),
             Self::Image(source) => (r#"{"type":"image","source":"#, source, None),
             Self::Document(source, title) => (r#"{"type":"document","source":"#, source, *title),
         };
@@ -117,7 +115,7 @@ impl<'a> Source<'a> {
             _ => return Err(ApiError::unsupported_value(path(), TYPES)),
         };
         let at = text.len() - data.len();
-        Ok(Self::Base64 { media_type, data: from(text, at) })
+        Ok(Self::Base64 { media_type, data: tail(text, at) })
     }
 
     /// A file's data: a PDF as it is, a text decoded.
@@ -129,7 +127,7 @@ impl<'a> Source<'a> {
         let media_type = media_type.to_ascii_lowercase();
         if media_type == "application/pdf" {
             let at = text.len() - data.len();
-            return Ok(Self::Base64 { media_type: "application/pdf", data: from(text, at) });
+            return Ok(Self::Base64 { media_type: "application/pdf", data: tail(text, at) });
         }
         if !media_type.starts_with("text/") {
             return Err(ApiError::unsupported_value(path(), "use a PDF or a text file."));
@@ -159,10 +157,11 @@ impl<'a> Source<'a> {
     }
 }
 
-/// A string from some byte on, without a copy where it is borrowed.
-fn from(text: Cow<'_, str>, at: usize) -> Cow<'_, str> {
-    match text {
-        Cow::Borrowed(text) => Cow::Borrowed(&text[at..]),
-        Cow::Owned(text) => Cow::Owned(text[at..].to_owned()),
-    }
+/// A block of text.
+pub(super) fn text_block(body: &mut Body, text: Text<'_>, mark: Option<Mark>) {
+    body.comma();
+    body.put(r#"{"type":"text","text":"#);
+    body.quoted(text);
+    body.mark(mark);
+    body.put("}");
 }

@@ -1,8 +1,6 @@
 //! Thinking that comes back, as Anthropic's blocks.
 
-use super::body::Body;
-use super::turns::Turns;
-use crate::translate::encode::{Block, Carriers};
+use crate::translate::encode::{Block, Body, Carriers, Turns};
 
 /// Writes signed thinking into the assistant's turn.
 pub(super) fn write(carriers: &Carriers<'_>, turns: &mut Turns<'_>) {

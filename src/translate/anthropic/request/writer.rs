@@ -1,16 +1,14 @@
 //! Messages into turns: what the assistant said, and what came in answer.
 
-use super::body::Body;
-use super::cache::Mark;
-use super::messages::is_instruction;
-use super::parts::{Allowed, Block, blocks};
+use super::parts::{Allowed, Block, blocks, text_block};
 use super::replay;
-use super::turns::{Speaker, Turns};
 use crate::chat::{Message, Role, ToolCall};
 use crate::error::ApiError;
 use crate::json::{Raw, Text};
 use crate::translate::capability::claude::Capabilities;
-use crate::translate::encode::{Calls, Carriers, Punctuation};
+use crate::translate::encode::messages::is_instruction;
+use crate::translate::encode::said::{Said, arguments};
+use crate::translate::encode::{Body, Calls, Mark, Punctuation, Speaker, Turns};
 
 /// Inside how many arrays and objects the arguments of a call stand: the body, `messages`, a turn, its `content`, a block.
 const ARGUMENTS_AT: u32 = 5;
@@ -68,20 +66,7 @@ impl<'b, 'a> Writer<'b, 'a> {
     /// Thinking first, then text, then calls.
     fn assistant(&mut self, message: &Message<'a>, is_last: bool) -> Result<(), ApiError> {
         self.check_blank()?;
-        let mut carriers = Carriers::default();
-        let mut refusal = None;
-        for (name, value) in message.raw().fields().filter(|(_, value)| !value.is_null()) {
-            match &*name.to_str() {
-                name if carriers.note(name, value) => {}
-                "refusal" => refusal = value.as_text().filter(|text| !text.is_empty()),
-                "audio" => return Err(ApiError::unsupported_parameter(message.path("audio"))),
-                "function_call" => {
-                    let reason = "'function_call' is deprecated; send 'tool_calls'.";
-                    return Err(ApiError::unsupported_value(message.path("function_call"), reason));
-                }
-                _ => {}
-            }
-        }
+        let Said { carriers, refusal } = Said::read(message)?;
         replay::write(&carriers, &mut self.turns);
         let mut calls = message.tool_calls().peekable();
         let mark = message.cache_breakpoint().and_then(Mark::read);
@@ -110,11 +95,11 @@ impl<'b, 'a> Writer<'b, 'a> {
             trimmed = self.texts.pop();
         }
         for &(text, mark) in &self.texts {
-            self.turns.open(Speaker::Assistant).text_block(text, mark);
+            text_block(self.turns.open(Speaker::Assistant), text, mark);
         }
         if let Some((text, mark)) = trimmed {
             let text = text.to_str();
-            self.turns.open(Speaker::Assistant).text_block(Text::plain(text.trim_end()), mark);
+            text_block(self.turns.open(Speaker::Assistant), Text::plain(text.trim_end()), mark);
         }
     }
 
@@ -131,8 +116,8 @@ impl<'b, 'a> Writer<'b, 'a> {
             body.quoted(call.arguments);
             body.put("}");
         } else {
-            let arguments = call.arguments.to_str();
-            body.put(object(&arguments).ok_or_else(|| {
+            let text = call.arguments.to_str();
+            body.put(arguments(&text, ARGUMENTS_AT).ok_or_else(|| {
                 let reason = "it must be a JSON object, written as a string.";
                 ApiError::invalid_value(call.path("function.arguments"), reason)
             })?);
@@ -198,14 +183,4 @@ fn write_result(body: &mut Body, id: &str, message: &Message<'_>) -> Result<(), 
     body.mark(last_mark);
     body.put("}");
     Ok(())
-}
-
-/// The arguments of a function as the object that they must be. Models write nothing at all, or `null`, for no
-/// arguments.
-fn object(arguments: &str) -> Option<&str> {
-    let text = arguments.trim_matches([' ', '\t', '\r', '\n']);
-    match text {
-        "" | "null" => Some("{}"),
-        _ => Raw::parse_inside(text, ARGUMENTS_AT).ok().filter(|value| value.text().starts_with('{')).map(Raw::text),
-    }
 }

@@ -9,12 +9,11 @@ use super::answer::Answer;
 use super::error;
 use super::event::Event;
 use super::message::Message;
-use super::unreadable::{Unreadable, string};
 use crate::chat::Sink;
 use crate::chat::sse::{Block, Scanner};
 use crate::error::ApiError;
 use crate::json::{Kind, Raw, Template, Text, utf8};
-use crate::translate::anthropic::primed::Primed;
+use crate::translate::decode::{Primed, Unreadable, string};
 use crate::translate::dialect::Decode;
 use crate::translate::scrub::Scrub;
 

@@ -1,7 +1,7 @@
 //! One event of a stream, read in one pass over its text.
 
-use super::unreadable::Unreadable;
 use crate::json::{Fault, Kind, Raw, Scanner, Text};
+use crate::translate::decode::Unreadable;
 
 /// The fields of an event. What kind of value each is, is asked where it is used: an event of an unknown type may have
 /// fields of the same names.

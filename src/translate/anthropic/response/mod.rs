@@ -4,20 +4,15 @@
 //! piece. So [`answer`] holds all that maps, [`event`], [`message`] and [`content_block`] only read, and [`decoder`] feeds them.
 
 mod answer;
-mod block;
-mod calls;
 mod citation;
 mod content_block;
 mod decoder;
 mod error;
 mod event;
-mod half;
-mod held;
 mod message;
 mod stop;
 #[cfg(test)]
 mod tests;
-mod unreadable;
 mod usage;
 
 pub use decoder::AnthropicDecoder;

@@ -1,8 +1,8 @@
 //! Why the model stopped.
 
-use super::unreadable::{Unreadable, string};
 use crate::chat::{FinishReason, Sink};
 use crate::json::{Raw, Text};
+use crate::translate::decode::{Unreadable, string};
 
 /// What the provider has said so far about why it stopped.
 #[derive(Debug, Default)]

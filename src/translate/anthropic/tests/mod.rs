@@ -11,11 +11,11 @@ pub(in crate::translate) use table::table;
 
 use serde_json::{Value, json};
 
-use super::primed::Primed;
 use super::*;
 use crate::chat::ChatRequest;
 use crate::error::ApiError;
 use crate::translate::Upstream;
+use crate::translate::decode::Primed;
 
 /// An upstream at Anthropic itself.
 fn anthropic() -> Anthropic {

@@ -3,9 +3,10 @@
 use super::*;
 use crate::translate::anthropic::request::encode::FIELDS;
 use crate::translate::capability::claude;
+use crate::translate::docs::cases::*;
 use crate::translate::docs::{Nested, Sample, Table, nested, sample};
 use crate::translate::encode::defaults::never;
-use crate::translate::encode::fields::{Row, adjusted, deprecated, ignored, mapped, refused};
+use crate::translate::encode::fields::{adjusted, deprecated, ignored, mapped, refused};
 
 /// Of Anthropic's own fields.
 const SAMPLES: &[Sample] = &[
@@ -28,20 +29,7 @@ pub(in crate::translate) fn table() -> Table {
     }
 }
 
-/// A row about a part of a user's message.
-fn part(row: Row, part: Value) -> Nested {
-    let asks = |parts: Value| json!({"messages": [{"role": "user", "content": parts}]});
-    let text = json!({"type": "text", "text": "A question"});
-    nested(row, asks(json!([text])), asks(json!([text, part])))
-}
-
 fn parts() -> Vec<Nested> {
-    let image = |detail: Value| {
-        let image = json!({"type": "image_url", "image_url": {"url": "https://example.com/a.png", "detail": detail}});
-        json!({"messages": [{"role": "user", "content": [image]}]})
-    };
-    let marked = json!({"type": "text", "text": "More", "prompt_cache_breakpoint": {"ttl": "1h"}});
-    let unmarked = json!([{"role": "user", "content": [{"type": "text", "text": "More"}]}]);
     vec![
         part(
             mapped("messages[].content[].text", "a `text` block; an empty one is left out"),
@@ -54,10 +42,9 @@ fn parts() -> Vec<Nested> {
             ),
             json!({"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}),
         ),
-        nested(
+        image(
             ignored("messages[].content[].image_url.detail", "Claude sees one resolution"),
-            image(Value::Null),
-            image("low".into()),
+            &json!({"detail": "low"}),
         ),
         part(
             refused("messages[].content[].input_audio", never).because("Claude does not hear"),
@@ -71,31 +58,15 @@ fn parts() -> Vec<Nested> {
             refused("messages[].content[].file.file_id", never).because("OpenAI's own store of files"),
             json!({"type": "file", "file": {"file_id": "file-1"}}),
         ),
-        nested(
-            mapped("messages[].content[].prompt_cache_breakpoint", "`cache_control` on the block; the last four count"),
-            json!({"messages": unmarked}),
-            json!({"messages": [{"role": "user", "content": [marked]}]}),
-        ),
+        breakpoint(mapped(
+            "messages[].content[].prompt_cache_breakpoint",
+            "`cache_control` on the block; the last four count",
+        )),
     ]
 }
 
-/// A row about a field of an assistant's message.
-fn said(row: Row, without: &Value, changes: &Value) -> Nested {
-    let talk = |message: Value| json!({"messages": [{"role": "user", "content": "A question"}, message, {"role": "user", "content": "Go on"}]});
-    nested(row, talk(without.clone()), talk(with(without.clone(), changes)))
-}
-
 fn messages() -> Vec<Nested> {
-    let answer = json!({"role": "assistant", "content": "An answer"});
-    let signed = json!([{"type": "reasoning.text", "text": "Hm", "signature": "Eq", "format": "anthropic-claude-v1"}]);
     let blocks = json!([{"type": "thinking", "thinking": "Hm", "signature": "Eq"}]);
-    let user = |changes: &Value| json!({"messages": [with(json!({"role": "user", "content": "A question"}), changes)]});
-    let system = |role: &str| json!({"messages": [{"role": role, "content": "Be brief"}, {"role": "user", "content": "A question"}]});
-    let called = |call: Value, result: &Value| {
-        let result = with(json!({"role": "tool", "tool_call_id": call["id"], "content": "noon"}), result);
-        json!({"messages": [{"role": "user", "content": "?"}, {"role": "assistant", "tool_calls": [call]}, result]})
-    };
-    let call = |id: &str| json!({"id": id, "type": "function", "function": {"name": "f", "arguments": "{}"}});
     let custom = json!({"id": "c_1", "type": "custom", "custom": {"name": "f", "input": "x"}});
     vec![
         nested(
@@ -104,79 +75,59 @@ fn messages() -> Vec<Nested> {
                 "`system`; later ones are a user's text, or a `system` turn where the model knows them",
             ),
             user(&json!({})),
-            system("developer"),
+            instructed("developer"),
         ),
         nested(
             refused("messages[].role: function", never).because("deprecated: use `tool`"),
             user(&json!({})),
-            system("function"),
+            instructed("function"),
         ),
         nested(ignored("messages[].name", "Anthropic names nobody"), user(&json!({})), user(&json!({"name": "ann"}))),
-        said(mapped("messages[].refusal", "a `text` block"), &answer, &json!({"refusal": "No"})),
-        said(
-            refused("messages[].audio", never).because("Claude does not speak"),
-            &answer,
-            &json!({"audio": {"id": "a"}}),
-        ),
+        said(mapped("messages[].refusal", "a `text` block"), &json!({"refusal": "No"})),
+        said(refused("messages[].audio", never).because("Claude does not speak"), &json!({"audio": {"id": "a"}})),
         said(
             deprecated("messages[].function_call", never, "tool_calls"),
-            &answer,
             &json!({"function_call": {"name": "f", "arguments": "{}"}}),
         ),
         nested(
             mapped("messages[].tool_calls", "`tool_use` blocks; foreign characters of an id are replaced"),
             user(&json!({})),
-            called(call("c_1"), &json!({})),
+            called(&call("c_1"), &json!({})),
         ),
         nested(
             mapped("messages[].tool_calls[].custom", "a `tool_use` block with one field, `input`"),
-            called(call("c_1"), &json!({})),
-            called(custom, &json!({})),
+            called(&call("c_1"), &json!({})),
+            called(&custom, &json!({})),
         ),
         nested(
             mapped("messages[].tool_call_id", "`tool_result` blocks, in the order of the calls"),
-            called(call("c_1"), &json!({})),
-            called(call("c_2"), &json!({})),
+            called(&call("c_1"), &json!({})),
+            called(&call("c_2"), &json!({})),
         ),
         nested(
             mapped("messages[].is_error", "`is_error` of the `tool_result`"),
-            called(call("c_1"), &json!({})),
-            called(call("c_1"), &json!({"is_error": true})),
+            called(&call("c_1"), &json!({})),
+            called(&call("c_1"), &json!({"is_error": true})),
         ),
         said(
             mapped(
                 "messages[].reasoning_details",
                 "`thinking` and `redacted_thinking` blocks, if Anthropic signed them",
             ),
-            &answer,
-            &json!({"reasoning_details": signed}),
+            &json!({"reasoning_details": signed("anthropic-claude-v1")}),
         ),
         said(
             mapped("messages[].thinking_blocks", "the same, if there are no `reasoning_details`"),
-            &answer,
             &json!({"thinking_blocks": blocks}),
         ),
         said(
             ignored("messages[].reasoning_content", "it is not signed, and Anthropic takes nothing else"),
-            &answer,
             &json!({"reasoning_content": "Hm"}),
         ),
     ]
 }
 
 fn tools() -> Vec<Nested> {
-    let base = |more: &Value| with(json!({"messages": [{"role": "user", "content": "A question"}]}), more);
-    let function = |more: &Value| {
-        let function = with(json!({"name": "f"}), more);
-        base(&json!({"tools": [{"type": "function", "function": function}]}))
-    };
-    let custom =
-        |more: &Value| base(&json!({"tools": [{"type": "custom", "custom": with(json!({"name": "g"}), more)}]}));
-    let grammar = json!({"format": {"type": "grammar", "grammar": {"syntax": "regex", "definition": "a"}}});
-    let both =
-        json!([{"type": "function", "function": {"name": "f"}}, {"type": "function", "function": {"name": "g"}}]);
-    let allowed = json!({"type": "allowed_tools", "allowed_tools": {"mode": "auto", "tools": [{"type": "function", "function": {"name": "f"}}]}});
-    let format = |kind: &str| base(&json!({"response_format": {"type": kind}}));
     vec![
         nested(
             mapped("tools[].function.parameters", "`input_schema`, with its `type` added if it is missing"),
@@ -193,26 +144,18 @@ fn tools() -> Vec<Nested> {
         ),
         nested(
             mapped("tools[].custom", "a tool with one field, `input`, whose text comes back as it is"),
-            base(&json!({})),
+            asked(&json!({})),
             custom(&json!({})),
         ),
         nested(
             refused("tools[].custom.format", never).because("Claude follows no grammars; `text` is fine"),
             custom(&json!({})),
-            custom(&grammar),
+            custom(&grammar()),
         ),
-        nested(
-            mapped("tool_choice.allowed_tools", "the other tools are not shown"),
-            base(&json!({"tools": both})),
-            base(&json!({"tools": both, "tool_choice": allowed})),
-        ),
-        nested(
-            adjusted(
-                "response_format.type: json_object",
-                "an instruction, and reported; the host may refuse it instead",
-            ),
-            base(&json!({})),
-            format("json_object"),
-        ),
+        allowed_tools(mapped("tool_choice.allowed_tools", "the other tools are not shown")),
+        json_object(adjusted(
+            "response_format.type: json_object",
+            "an instruction, and reported; the host may refuse it instead",
+        )),
     ]
 }

@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use http::StatusCode;
 use serde_json::Value;
 
-use super::fold::{canonical, fold};
 use super::{GOLDEN, Scrub, primed, streamed, whole};
 use crate::translate::Decode;
 use crate::translate::anthropic::AnthropicDecoder;
+use crate::translate::decode::fold::{canonical, fold};
 
 /// The golden streams of the provider: their names and contents.
 pub(super) fn streams() -> Vec<(PathBuf, String)> {

@@ -1,6 +1,5 @@
 //! Tests of the reader as a whole: bytes of the provider in, bytes of the client out.
 
-mod fold;
 mod golden;
 mod property;
 mod shapes;
@@ -12,7 +11,7 @@ use super::AnthropicDecoder;
 use crate::chat::{AnswerHead, ChunkWriter, MessageWriter};
 use crate::error::ApiError;
 use crate::translate::Decode;
-use crate::translate::anthropic::primed::Primed;
+use crate::translate::decode::Primed;
 use crate::translate::scrub::Scrub;
 use crate::usage::UsageCell;
 

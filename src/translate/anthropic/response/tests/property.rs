@@ -3,8 +3,8 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::fold::{canonical, fold};
 use super::{streamed, whole};
+use crate::translate::decode::fold::{canonical, fold};
 
 #[derive(Clone, Debug)]
 enum Part {

@@ -1,8 +1,8 @@
 //! Answers of the wrong shape, and where each kind of ending leads.
 
-use super::fold::fold;
 use super::{streamed, whole};
 use crate::error::ApiError;
+use crate::translate::decode::fold::fold;
 
 fn code(error: Option<ApiError>) -> (u16, String) {
     let error = error.unwrap();

@@ -1,0 +1,166 @@
+//! The services of the providers: a dialect over an HTTP client, or over a mock.
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::Body;
+use http_body_util::Full;
+use tower::timeout::TimeoutLayer;
+use tower::{Service, ServiceBuilder};
+use tower_completions::client::Client;
+use tower_completions::mock::Mock;
+use tower_completions::translate::bedrock::{Credentials, SigV4Layer};
+use tower_completions::translate::openai::Profile;
+use tower_completions::translate::{
+    Anthropic, Azure, Bedrock, Dialect, Gemini, InvalidConfig, OpenAi, anthropic, bedrock, gemini,
+};
+use tower_completions::{BoxError, Model, Secret, TranslateLayer};
+
+use super::config::{self, Config, Language, Place, Provider, Signing, Timeouts};
+use super::idle::IdleTimeout;
+
+/// The models in the order of the file, each on the service of its provider.
+pub(crate) fn models(config: &Config) -> Result<Vec<Model>, InvalidConfig> {
+    let providers = config.providers.iter().map(|provider| Ok((&provider.name, connect(provider, config)?)));
+    let providers = providers.collect::<Result<Vec<_>, InvalidConfig>>()?;
+    let model = |model: &config::Model| {
+        let (_, make) = providers.iter().find(|(name, _)| **name == model.provider)?;
+        Some(make(model))
+    };
+    Ok(config.models.iter().filter_map(model).collect())
+}
+
+/// Makes models that share one service.
+type MakeModel = Box<dyn Fn(&config::Model) -> Model>;
+
+fn connect(provider: &Provider, config: &Config) -> Result<MakeModel, InvalidConfig> {
+    match provider.language {
+        Language::OpenAi => over_http(provider, config, openai(provider)?, Mock::openai),
+        Language::Anthropic => over_http(provider, config, anthropic(provider, config)?, Mock::anthropic),
+        Language::Gemini => over_http(provider, config, gemini(provider, config)?, Mock::gemini),
+        Language::Azure => over_http(provider, config, azure(provider)?, Mock::azure),
+        Language::Bedrock => {
+            let dialect = bedrock(provider, config)?;
+            match &provider.signing {
+                None => over_http(provider, config, dialect, Mock::bedrock),
+                Some(signing) => {
+                    let service = ServiceBuilder::new().layer(signer(signing)?).service(client(&config.timeouts));
+                    Ok(serving(provider, &config.timeouts, dialect, service))
+                }
+            }
+        }
+    }
+}
+
+fn over_http<D>(
+    provider: &Provider,
+    config: &Config,
+    dialect: D,
+    mock: fn() -> Mock,
+) -> Result<MakeModel, InvalidConfig>
+where
+    D: Dialect<Decoder: Send> + Send + Sync + 'static,
+{
+    let timeouts = &config.timeouts;
+    Ok(match provider.place {
+        Place::Mock => serving(provider, timeouts, dialect, mock().keep_requests(0)),
+        _ => serving(provider, timeouts, dialect, client(timeouts)),
+    })
+}
+
+fn client(timeouts: &Timeouts) -> Client {
+    Client::builder().connect_timeout(timeouts.connect).build()
+}
+
+/// Where a provider is, and its key. What a mock is called nobody asks.
+fn place(provider: &Provider) -> (String, Option<&Secret>) {
+    match &provider.place {
+        Place::Remote { base_url, key } => (base_url.clone(), key.as_ref()),
+        Place::Region { region, key } => (region.clone(), key.as_ref()),
+        Place::Mock => ("http://mock".to_owned(), None),
+    }
+}
+
+/// The models of a provider that take what another model takes: their names there, and the other's.
+fn alike<'a>(provider: &'a Provider, config: &'a Config) -> impl Iterator<Item = (&'a str, &'a str)> {
+    let own = config.models.iter().filter(|model| model.provider == provider.name);
+    own.filter_map(|model| Some((model.upstream.as_str(), model.capabilities_of.as_deref()?)))
+}
+
+fn openai(provider: &Provider) -> Result<OpenAi, InvalidConfig> {
+    let (base_url, key) = place(provider);
+    let base_url = if matches!(provider.place, Place::Mock) { format!("{base_url}/v1") } else { base_url };
+    let openai = OpenAi::new(&base_url)?;
+    let openai = match provider.profile.as_deref().and_then(Profile::named) {
+        Some(profile) => openai.profile(profile),
+        None => openai,
+    };
+    key.map_or(Ok(openai.clone()), |key| openai.key(key.expose()))
+}
+
+fn anthropic(provider: &Provider, config: &Config) -> Result<Anthropic, InvalidConfig> {
+    let (base_url, key) = place(provider);
+    let dialect = alike(provider, config).fold(Anthropic::new(&base_url)?, |dialect, (model, other)| {
+        dialect.model_capabilities(model.to_owned(), anthropic::Capabilities::of(other))
+    });
+    key.map_or(Ok(dialect.clone()), |key| dialect.key(key.expose()))
+}
+
+fn gemini(provider: &Provider, config: &Config) -> Result<Gemini, InvalidConfig> {
+    let (base_url, key) = place(provider);
+    let dialect = alike(provider, config).fold(Gemini::new(&base_url)?, |dialect, (model, other)| {
+        dialect.model_capabilities(model.to_owned(), gemini::Capabilities::of(other))
+    });
+    key.map_or(Ok(dialect.clone()), |key| dialect.key(key.expose()))
+}
+
+fn azure(provider: &Provider) -> Result<Azure, InvalidConfig> {
+    let (base_url, key) = place(provider);
+    let azure = Azure::new(&base_url)?;
+    let azure = match &provider.api_version {
+        Some(version) => azure.api_version(version.as_str()),
+        None => azure,
+    };
+    key.map_or(Ok(azure.clone()), |key| azure.key(key.expose()))
+}
+
+fn bedrock(provider: &Provider, config: &Config) -> Result<Bedrock, InvalidConfig> {
+    let (base_url, key) = place(provider);
+    let dialect = match &provider.place {
+        Place::Region { region, .. } => Bedrock::in_region(region)?,
+        _ => Bedrock::new(&base_url)?,
+    };
+    let dialect = alike(provider, config).fold(dialect, |dialect, (model, other)| {
+        dialect.model_capabilities(model.to_owned(), bedrock::Capabilities::of(other))
+    });
+    key.map_or(Ok(dialect.clone()), |key| dialect.key(key.expose()))
+}
+
+fn signer(signing: &Signing) -> Result<SigV4Layer<Credentials>, InvalidConfig> {
+    let credentials = Credentials::new(signing.access_key_id.as_str(), signing.secret_access_key.expose())?;
+    let credentials = match &signing.session_token {
+        Some(token) => credentials.session_token(token.expose())?,
+        None => credentials,
+    };
+    SigV4Layer::new(&signing.region, credentials)
+}
+
+fn serving<D, S, B>(provider: &Provider, timeouts: &Timeouts, dialect: D, http: S) -> MakeModel
+where
+    D: Dialect<Decoder: Send> + Send + Sync + 'static,
+    S: Service<Request<Full<Bytes>>, Response = Response<B>> + Clone + Send + Sync + 'static,
+    S::Error: Into<BoxError>,
+    S::Future: Send + 'static,
+    B: Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    let name = provider.name.clone();
+    let idle = timeouts.idle;
+    let service = ServiceBuilder::new()
+        .map_response(move |response| IdleTimeout::wrap(response, idle))
+        .layer(TimeoutLayer::new(timeouts.first_byte))
+        .layer(TranslateLayer::new(dialect).provider(name.as_str()))
+        .service(http);
+    Box::new(move |model| {
+        Model::new(model.id.as_str(), service.clone()).upstream(model.upstream.as_str()).owned_by(name.as_str())
+    })
+}

@@ -1,0 +1,97 @@
+//! One `GenerateContentResponse`: an event of a stream, or a whole answer.
+
+use crate::json::{Kind, Raw};
+use crate::translate::decode::Unreadable;
+
+/// The fields of a frame. Each may be missing.
+#[derive(Default)]
+pub(super) struct Frame<'a> {
+    pub(super) candidate: Option<Candidate<'a>>,
+    pub(super) feedback: Option<Raw<'a>>,
+    pub(super) usage: Option<Raw<'a>>,
+    pub(super) model: Option<Raw<'a>>,
+    pub(super) id: Option<Raw<'a>>,
+    pub(super) error: Option<Raw<'a>>,
+}
+
+/// The first candidate; no more than one is ever asked for.
+#[derive(Default)]
+pub(super) struct Candidate<'a> {
+    pub(super) parts: Option<Raw<'a>>,
+    pub(super) finish: Option<Raw<'a>>,
+    pub(super) finish_message: Option<Raw<'a>>,
+    pub(super) citations: Option<Raw<'a>>,
+}
+
+/// A part of a candidate's content.
+#[derive(Default)]
+pub(super) struct Part<'a> {
+    pub(super) text: Option<Raw<'a>>,
+    pub(super) is_thought: bool,
+    pub(super) signature: Option<Raw<'a>>,
+    pub(super) call: Option<Raw<'a>>,
+}
+
+impl<'a> Frame<'a> {
+    /// Reads an object; anything else is no frame.
+    pub(super) fn read(raw: Raw<'a>) -> Result<Self, Unreadable> {
+        if raw.kind() != Kind::Object {
+            return Err(Unreadable);
+        }
+        let mut frame = Self::default();
+        for (key, value) in raw.fields().filter(|(_, value)| !value.is_null()) {
+            match &*key.to_str() {
+                "candidates" => frame.candidate = Candidate::first(value)?,
+                "promptFeedback" => frame.feedback = Some(value),
+                "usageMetadata" => frame.usage = Some(value),
+                "modelVersion" => frame.model = Some(value),
+                "responseId" => frame.id = Some(value),
+                "error" => frame.error = Some(value),
+                _ => {}
+            }
+        }
+        Ok(frame)
+    }
+}
+
+impl<'a> Candidate<'a> {
+    fn first(candidates: Raw<'a>) -> Result<Option<Self>, Unreadable> {
+        if candidates.kind() != Kind::Array {
+            return Err(Unreadable);
+        }
+        let Some(raw) = candidates.elements().next() else { return Ok(None) };
+        if raw.kind() != Kind::Object {
+            return Err(Unreadable);
+        }
+        let mut candidate = Self::default();
+        for (key, value) in raw.fields().filter(|(_, value)| !value.is_null()) {
+            match &*key.to_str() {
+                "content" => candidate.parts = value.get("parts").filter(|parts| !parts.is_null()),
+                "finishReason" => candidate.finish = Some(value),
+                "finishMessage" => candidate.finish_message = Some(value),
+                "citationMetadata" => candidate.citations = value.get("citations"),
+                _ => {}
+            }
+        }
+        Ok(Some(candidate))
+    }
+}
+
+impl<'a> Part<'a> {
+    pub(super) fn read(raw: Raw<'a>) -> Result<Self, Unreadable> {
+        if raw.kind() != Kind::Object {
+            return Err(Unreadable);
+        }
+        let mut part = Self::default();
+        for (key, value) in raw.fields().filter(|(_, value)| !value.is_null()) {
+            match &*key.to_str() {
+                "text" => part.text = Some(value),
+                "thought" => part.is_thought = value.as_bool() == Some(true),
+                "thoughtSignature" => part.signature = Some(value),
+                "functionCall" => part.call = Some(value),
+                _ => {}
+            }
+        }
+        Ok(part)
+    }
+}

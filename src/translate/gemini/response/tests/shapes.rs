@@ -1,0 +1,105 @@
+//! Answers of the wrong shape, and where each kind of ending leads.
+
+use serde_json::{Value, json};
+
+use super::{streamed, whole};
+
+fn code(body: &str) -> (u16, String) {
+    let error = whole(body).unwrap_err();
+    assert!(!error.message().contains("10.0.0.1"));
+    (error.status().as_u16(), error.code().unwrap_or_default().to_owned())
+}
+
+fn answer(body: &Value) -> Value {
+    serde_json::from_str(&whole(&body.to_string()).unwrap()).unwrap()
+}
+
+#[test]
+fn what_cannot_be_read_is_a_502_and_is_never_shown() {
+    for body in [
+        "",
+        "<html>10.0.0.1</html>",
+        "null",
+        "\"10.0.0.1\"",
+        r#"{"candidates":"10.0.0.1"}"#,
+        r#"{"candidates":[7]}"#,
+        r#"{"candidates":[{"content":{"parts":"10.0.0.1"}}]}"#,
+        r#"{"candidates":[{"content":{"parts":[7]}}]}"#,
+        r#"{"candidates":[{"content":{"parts":[{"text":7}]}}]}"#,
+        r#"{"candidates":[{"content":{"parts":[{"functionCall":7}]}}]}"#,
+        r#"{"candidates":[{"content":{"parts":[{"functionCall":{"id":"a"}}]}}]}"#,
+        r#"{"candidates":[{"finishReason":7}]}"#,
+        r#"{"candidates":[{"content":{"parts":[{"text":"half"}]}}]}"#,
+    ] {
+        assert_eq!(code(body), (502, "upstream_error".to_owned()), "{body}");
+        let (out, error) = streamed([format!("data: {body}\n\n").as_bytes()], false);
+        let expected = if body.is_empty() { "upstream_empty_response" } else { "upstream_error" };
+        assert_eq!(error.unwrap().code(), Some(expected), "{body}");
+        assert!(!out.contains("10.0.0.1") && !out.contains("[DONE]"));
+    }
+}
+
+#[test]
+fn nothing_at_all_is_worth_another_try() {
+    for body in ["{}", "[]", r#"{"candidates":[]}"#, r#"{"candidates":[{"content":{}}]}"#, r#"{"promptFeedback":{}}"#] {
+        assert_eq!(code(body), (502, "upstream_empty_response".to_owned()), "{body}");
+    }
+    let failed = r#"{"candidates":[{"finishReason":"MALFORMED_FUNCTION_CALL","finishMessage":"print(10.0.0.1)"}]}"#;
+    assert_eq!(code(failed), (502, "upstream_malformed_output".to_owned()));
+}
+
+#[test]
+fn an_error_in_a_200_has_the_status_of_its_code() {
+    let error = r#"{"error":{"code":503,"message":"x","status":"UNAVAILABLE"}}"#;
+    for body in [error.to_owned(), format!("[{error}]")] {
+        assert_eq!(code(&body), (503, "server_is_overloaded".to_owned()));
+        let (out, _) = streamed([format!("data: {body}\n\n").as_bytes()], false);
+        assert!(out.starts_with("data: {\"error\":"));
+    }
+}
+
+#[test]
+fn endings() {
+    let ends = |finish: &str, parts: Value| {
+        let candidate = json!({"finishReason": finish, "content": {"parts": parts}, "finishMessage": "why"});
+        let choice = answer(&json!({"candidates": [candidate]}))["choices"][0].take();
+        json!([choice["finish_reason"], choice["native_finish_reason"], choice["message"]["refusal"]])
+    };
+    let call = json!([{"functionCall": {"name": "f"}}]);
+    assert_eq!(ends("STOP", json!([{"text": "a"}])), json!(["stop", null, null]));
+    assert_eq!(ends("STOP", call.clone()), json!(["tool_calls", null, null]));
+    assert_eq!(ends("MAX_TOKENS", call.clone()), json!(["length", null, null]));
+    assert_eq!(ends("MAX_TOKENS", json!([])), json!(["length", null, null]));
+    assert_eq!(ends("SAFETY", Value::Null), json!(["content_filter", "SAFETY", "why"]));
+    assert_eq!(ends("MALFORMED_FUNCTION_CALL", call), json!(["stop", "MALFORMED_FUNCTION_CALL", null]));
+    assert_eq!(ends("NEW", json!([])), json!(["stop", "NEW", null]));
+}
+
+#[test]
+fn a_call_without_arguments_has_none_and_made_up_ids_differ() {
+    let calls = json!([{"functionCall": {"name": "f"}}, {"functionCall": {"name": "f", "args": {}}}]);
+    let answer = answer(&json!({"candidates": [{"finishReason": "STOP", "content": {"parts": calls}}]}));
+    let calls = &answer["choices"][0]["message"]["tool_calls"];
+    assert_eq!(
+        calls[0],
+        json!({"id": "<generated-1>", "type": "function", "function": {"name": "f", "arguments": "{}"}})
+    );
+    assert_eq!(calls[1]["id"], "<generated-2>");
+    assert_ne!(crate::chat::random("call_"), crate::chat::random("call_"));
+}
+
+#[test]
+fn sources_with_a_url_are_told() {
+    let cite = |text: &str| {
+        let citations = json!([{"startIndex": 1, "endIndex": 3, "uri": "https://e.test/"}, {"title": "no url"}]);
+        let candidate = json!({"finishReason": "STOP", "content": {"parts": [{"text": text}]},
+            "citationMetadata": {"citations": citations}});
+        answer(&json!({"candidates": [candidate]}))["choices"][0]["message"]["annotations"].take()
+    };
+    let citation = |start: u64, end: u64| {
+        json!([{"type": "url_citation", "url_citation":
+            {"start_index": start, "end_index": end, "title": "", "url": "https://e.test/"}}])
+    };
+    assert_eq!(cite("abcde"), citation(1, 3));
+    assert_eq!(cite("äbcde"), citation(0, 5), "bytes are no characters here");
+}

@@ -1,0 +1,146 @@
+//! What a server of OpenAI's protocol takes, and says, in another way than OpenAI: as data.
+
+mod apply;
+pub(in crate::translate) mod presets;
+mod rule;
+#[cfg(test)]
+mod tests;
+
+use std::borrow::Cow;
+
+use super::messages::Rewrite;
+use super::repairs::Repairs;
+use presets::Preset;
+pub use rule::Rule;
+use rule::{Effort, ToolChoices};
+
+/// A server that speaks OpenAI's protocol with differences.
+///
+/// Found by its [name](Self::named) or by the [host](Self::at) of a base URL, and changed where the host knows better:
+///
+/// ```
+/// use tower_completions::translate::OpenAi;
+/// use tower_completions::translate::openai::{Profile, Rule};
+///
+/// let ours = Profile::named("vllm").unwrap_or_default().rule("seed", Rule::Refuse).mirror_reasoning(false);
+/// let vllm = OpenAi::new("http://10.0.0.7:8000/v1")?.profile(ours);
+/// # Ok::<(), tower_completions::translate::InvalidConfig>(())
+/// ```
+///
+/// The names: `cerebras`, `deepseek`, `fireworks`, `groq`, `llama.cpp`, `lmstudio`, `mistral`, `moonshot`, `ollama`,
+/// `openrouter`, `perplexity`, `sglang`, `together`, `vllm`, `xai`. What each of them does, and where that is known from,
+/// is in `docs/providers.md`.
+#[derive(Clone, Debug)]
+pub struct Profile {
+    rules: Vec<(Cow<'static, str>, Rule)>,
+    efforts: &'static [Effort],
+    tool_choices: ToolChoices,
+    custom_tools: bool,
+    /// Whether fields that are `null` are sent.
+    nulls: bool,
+    /// Whether a client may say what steers gateways.
+    steered: bool,
+    /// Whether usage may be asked for.
+    pub(super) include_usage: bool,
+    pub(super) messages: Rewrite,
+    pub(super) repairs: Repairs,
+}
+
+/// The profile that changes nothing.
+impl Default for Profile {
+    fn default() -> Self {
+        Self {
+            rules: Vec::new(),
+            efforts: &[],
+            tool_choices: ToolChoices::All,
+            custom_tools: true,
+            nulls: true,
+            steered: true,
+            include_usage: true,
+            messages: Rewrite::FOREIGN,
+            repairs: Repairs::default(),
+        }
+    }
+}
+
+impl Profile {
+    /// The profile of this name, in lower case.
+    pub fn named(name: &str) -> Option<Self> {
+        presets::ALL.iter().find(|preset| preset.name == name).map(Self::of)
+    }
+
+    /// The profile of the server at this base URL, if its host is a known one.
+    pub fn at(base_url: &str) -> Option<Self> {
+        let uri: http::Uri = base_url.parse().ok()?;
+        let host = uri.host()?;
+        let is_at = |preset: &&Preset| preset.hosts.iter().any(|known| known.eq_ignore_ascii_case(host));
+        presets::ALL.iter().find(is_at).map(Self::of)
+    }
+
+    fn of(preset: &Preset) -> Self {
+        let rules = |names: &'static [&'static str], rule: Rule| {
+            names.iter().map(move |name| (Cow::Borrowed(*name), rule.clone()))
+        };
+        let renames = preset.renames.iter().map(|(from, to)| (Cow::Borrowed(*from), Rule::Rename(Cow::Borrowed(*to))));
+        let all = renames.chain(rules(preset.leaves_out, Rule::LeaveOut)).chain(rules(preset.refuses, Rule::Refuse));
+        Self {
+            rules: all.chain(rules(preset.keeps, Rule::Keep)).collect(),
+            efforts: preset.efforts,
+            tool_choices: preset.tool_choices,
+            custom_tools: preset.custom_tools,
+            nulls: preset.nulls,
+            steered: false,
+            include_usage: preset.include_usage,
+            messages: preset.messages,
+            repairs: preset.repairs,
+        }
+    }
+
+    /// Azure's: no `null`, and nothing that steers gateways, both of which it refuses.
+    pub(super) fn azure() -> Self {
+        Self { nulls: false, steered: false, repairs: Repairs::AZURE, ..Self::default() }
+    }
+
+    /// What becomes of a top-level field of the request. Of two rules for one field the later one holds.
+    #[must_use]
+    pub fn rule(mut self, field: impl Into<Cow<'static, str>>, rule: Rule) -> Self {
+        self.rules.push((field.into(), rule));
+        self
+    }
+
+    /// Whether the server knows the role `developer`; otherwise such messages have the role `system`.
+    #[must_use]
+    pub fn developer_role(mut self, known: bool) -> Self {
+        self.messages.developer = !known;
+        self
+    }
+
+    /// Whether a stream is asked for its usage (`stream_options.include_usage`). Without it, only a server that tells its
+    /// usage unasked can be billed exactly.
+    #[must_use]
+    pub fn include_usage(self, include_usage: bool) -> Self {
+        Self { include_usage, ..self }
+    }
+
+    /// Whether fields of the request that are `null` are sent, which OpenAI takes for absent and some servers refuse.
+    #[must_use]
+    pub fn send_nulls(mut self, nulls: bool) -> Self {
+        self.messages.nulls = !nulls;
+        Self { nulls, ..self }
+    }
+
+    /// Whether reasoning that the server tells as `reasoning` is told as `reasoning_content` too.
+    #[must_use]
+    pub fn mirror_reasoning(mut self, mirror: bool) -> Self {
+        self.repairs.mirror_reasoning = mirror;
+        self
+    }
+
+    /// Whether usage that the server puts in a place of its own is shown to the client where OpenAI puts it. The layers
+    /// outside see it anyhow.
+    #[must_use]
+    pub fn repair_usage(mut self, repair: bool) -> Self {
+        self.repairs.usage = repair;
+        self
+    }
+}

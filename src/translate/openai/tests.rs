@@ -1,0 +1,236 @@
+//! The golden exchanges of compatible servers and of Azure, whole and cut anywhere.
+
+use std::fs;
+
+use bytes::Bytes;
+use http::StatusCode;
+use serde_json::{Value, json};
+
+use super::{Azure, OpenAi, OpenAiDecoder, Profile};
+use crate::chat::{AnswerHead, AnswerWriter, ChatRequest, ChunkWriter, Sink};
+use crate::error::ApiError;
+use crate::translate::decode::fold::{canonical, fold};
+use crate::translate::{Decode, Dialect, Upstream};
+use crate::usage::UsageCell;
+
+fn text(name: &str) -> String {
+    fs::read_to_string(format!("{}/tests/golden/{name}", env!("CARGO_MANIFEST_DIR"))).unwrap()
+}
+
+fn read(name: &str) -> Value {
+    serde_json::from_str(&text(name)).unwrap()
+}
+
+fn encode(profile: &str, chat: &ChatRequest) -> (Upstream, OpenAiDecoder) {
+    let openai = OpenAi::new("http://h/v1").unwrap().profile(Profile::named(profile).unwrap());
+    openai.encode(chat).unwrap()
+}
+
+/// The events that a client gets for a stream in these pieces, and what the layers outside see.
+fn streamed(mut decoder: OpenAiDecoder, pieces: &[&[u8]], show_usage: bool) -> (String, UsageCell, Option<ApiError>) {
+    let cell = UsageCell::new();
+    let mut writer = ChunkWriter::new(AnswerHead::now(), cell.clone(), show_usage);
+    let mut result = Ok(());
+    for piece in pieces {
+        result = result.and_then(|()| decoder.stream(Bytes::copy_from_slice(piece), &mut writer));
+    }
+    if !writer.is_ended() {
+        result = result.and_then(|()| decoder.end(&mut writer));
+    }
+    let mut out = Vec::new();
+    while let Some(frame) = writer.take() {
+        out.extend_from_slice(&frame);
+    }
+    if let Err(error) = &result {
+        out.extend_from_slice(&error.to_event());
+    }
+    (String::from_utf8(out).unwrap(), cell, result.err())
+}
+
+/// Without comments, which no client sees.
+fn events(stream: &str) -> String {
+    stream.split_inclusive("\n\n").filter(|event| event.starts_with("data: ")).collect()
+}
+
+const COMPATIBLE: [(&str, &str); 6] = [
+    ("deepseek_reasoning", "deepseek"),
+    ("groq_x_usage", "groq"),
+    ("kimi_usage_in_choice", "moonshot"),
+    ("openrouter_comment_and_error", "openrouter"),
+    ("perplexity_cumulative", "perplexity"),
+    ("sglang_nulls_tool", "sglang"),
+];
+
+#[test]
+fn requests() {
+    let whole = [("mistral_thinking_array", "mistral"), ("xai_reasoning_outside", "xai")];
+    for (name, profile) in COMPATIBLE.into_iter().chain(whole) {
+        let chat = ChatRequest::from_bytes(text(&format!("compatible/{name}.request.openai.json"))).unwrap();
+        let (upstream, _) = encode(profile, &chat);
+        let body: Value = serde_json::from_slice(&upstream.body).unwrap();
+        assert_eq!(body, read(&format!("compatible/{name}.request.provider.json")), "{name}");
+        assert!(upstream.dropped.is_empty(), "{name}: {:?}", upstream.dropped);
+    }
+}
+
+#[test]
+fn streams_fold_to_the_same_answer_however_they_are_cut() {
+    for (name, profile) in COMPATIBLE {
+        let chat = ChatRequest::from_bytes(text(&format!("compatible/{name}.request.openai.json"))).unwrap();
+        let stream = text(&format!("compatible/{name}.response.provider.sse"));
+        let expected = text(&format!("compatible/{name}.response.openai.sse"));
+        let ours = |pieces: &[&[u8]]| streamed(encode(profile, &chat).1, pieces, chat.include_usage()).0;
+        let whole = ours(&[stream.as_bytes()]);
+        assert_eq!(answer(&whole), answer(&expected), "{name}");
+        assert!(!whole.contains(":null,\"reasoning") && !whole.contains("\"role\":null"));
+        let single: Vec<&[u8]> = stream.as_bytes().chunks(1).collect();
+        assert_eq!(ours(&single), whole, "{name} byte by byte");
+        for cut in 0..=stream.len() {
+            let (before, after) = stream.as_bytes().split_at(cut);
+            assert_eq!(ours(&[before, after]), whole, "{name} cut at {cut}");
+        }
+    }
+}
+
+/// A folded stream, with only those fields of usage that OpenAI has.
+fn answer(stream: &str) -> (Value, Value) {
+    let (mut folded, end) = fold(&events(stream));
+    if let Some(usage) = folded["usage"].as_object_mut() {
+        usage.retain(|name, _| !name.starts_with("prompt_cache_"));
+    }
+    (folded, end)
+}
+
+#[test]
+fn the_ledger_sees_every_form_of_usage_with_and_without_a_profile() {
+    for (name, prompt, cached, completion, reasoning) in [
+        ("deepseek_reasoning", 30, 20, 5, 3),
+        ("groq_x_usage", 8, 0, 2, 0),
+        ("kimi_usage_in_choice", 10, 4, 7, 0),
+        ("perplexity_cumulative", 3, 0, 2, 0),
+        ("sglang_nulls_tool", 9, 0, 9, 0),
+    ] {
+        let profile = COMPATIBLE.iter().find(|(other, _)| *other == name).unwrap().1;
+        let chat = ChatRequest::from_bytes(text(&format!("compatible/{name}.request.openai.json"))).unwrap();
+        let stream = text(&format!("compatible/{name}.response.provider.sse"));
+        let plain = OpenAi::new("http://h/v1").unwrap().encode(&chat).unwrap().1;
+        for decoder in [plain, encode(profile, &chat).1] {
+            let usage = streamed(decoder, &[stream.as_bytes()], true).1.observed().usage.unwrap();
+            let seen = (usage.prompt_tokens(), usage.cache_read, usage.completion_tokens(), usage.reasoning);
+            assert_eq!(seen, (prompt, cached, completion, reasoning), "{name}");
+        }
+    }
+}
+
+#[test]
+fn whole_answers() {
+    for (name, profile) in [("mistral_thinking_array", "mistral"), ("xai_reasoning_outside", "xai")] {
+        let chat = ChatRequest::from_bytes(text(&format!("compatible/{name}.request.openai.json"))).unwrap();
+        let ours = whole(encode(profile, &chat).1, &chat, &text(&format!("compatible/{name}.response.provider.json")));
+        let theirs = read(&format!("compatible/{name}.response.openai.json"));
+        assert_eq!(canonical(&ours.unwrap()), canonical(&theirs), "{name}");
+    }
+}
+
+fn whole(mut decoder: OpenAiDecoder, chat: &ChatRequest, body: &str) -> Result<Value, ApiError> {
+    let mut writer = AnswerWriter::new(chat);
+    decoder.whole(Bytes::copy_from_slice(body.as_bytes()), &mut writer)?;
+    Ok(serde_json::from_slice(&writer.take().unwrap()).unwrap())
+}
+
+#[test]
+fn without_a_profile_bytes_come_back_as_they_are() {
+    let chat = ChatRequest::from_bytes(text("compatible/sglang_nulls_tool.request.openai.json")).unwrap();
+    let stream = text("compatible/kimi_usage_in_choice.response.provider.sse");
+    let plain = || OpenAi::new("http://h/v1").unwrap().encode(&chat).unwrap().1;
+    assert_eq!(streamed(plain(), &[stream.as_bytes()], true).0, stream);
+    let unstreamed = ChatRequest::from_bytes(r#"{"model":"m","messages":[{"role":"user"}]}"#).unwrap();
+    let (_, mut decoder) = OpenAi::new("http://h/v1").unwrap().encode(&unstreamed).unwrap();
+    let body = text("compatible/mistral_thinking_array.response.provider.json");
+    let mut writer = AnswerWriter::new(&unstreamed);
+    decoder.whole(body.clone().into(), &mut writer).unwrap();
+    assert_eq!(writer.take().unwrap(), body);
+}
+
+fn azure(meta: &Value) -> Azure {
+    let base_url = meta["base_url"].as_str().unwrap_or("http://127.0.0.1:9001");
+    Azure::new(base_url).unwrap().key("provider-secret").unwrap()
+}
+
+#[test]
+fn azure_exchanges() {
+    for name in [
+        "classic_text",
+        "error_apim_401",
+        "error_content_filter",
+        "stream_async_filter",
+        "stream_empty_first",
+        "v1_text",
+    ] {
+        let meta = read(&format!("azure/{name}.meta.json"));
+        let chat = ChatRequest::from_bytes(text(&format!("azure/{name}.request.openai.json"))).unwrap();
+        let chat = chat.with_model("my-dep");
+        let (upstream, decoder) = azure(&meta).encode(&chat).unwrap();
+        let body: Value = serde_json::from_slice(&upstream.body).unwrap();
+        assert_eq!(body, read(&format!("azure/{name}.request.provider.json")), "{name}");
+        assert_eq!(upstream.uri.path_and_query().unwrap(), meta["provider_path"].as_str().unwrap(), "{name}");
+        assert_eq!(upstream.headers["api-key"], "provider-secret");
+        if chat.stream() {
+            let stream = text(&format!("azure/{name}.response.provider.sse"));
+            let expected = text(&format!("azure/{name}.response.openai.sse"));
+            let ours = streamed(decoder, &[stream.as_bytes()], false).0;
+            assert_eq!(fold(&ours), fold(&expected), "{name}");
+            assert_eq!(filter_results(&ours), filter_results(&expected), "{name}");
+            for cut in 0..=stream.len() {
+                let (before, after) = stream.as_bytes().split_at(cut);
+                let (_, decoder) = azure(&meta).encode(&chat).unwrap();
+                assert_eq!(streamed(decoder, &[before, after], false).0, ours, "{name} cut at {cut}");
+            }
+            continue;
+        }
+        let answer = text(&format!("azure/{name}.response.provider.json"));
+        let theirs = read(&format!("azure/{name}.response.openai.json"));
+        match meta["provider_status"].as_u64() {
+            None => assert_eq!(whole(decoder, &chat, &answer).unwrap(), theirs, "{name}"),
+            Some(status) => {
+                let error = decoder.error(StatusCode::from_u16(status as u16).unwrap(), answer.as_bytes());
+                assert_eq!(u64::from(error.status().as_u16()), meta["openai_status"].as_u64().unwrap(), "{name}");
+                assert_eq!(serde_json::from_slice::<Value>(&error.to_json()).unwrap(), theirs, "{name}");
+            }
+        }
+    }
+}
+
+/// What the filter said in each chunk.
+fn filter_results(stream: &str) -> Vec<Value> {
+    let chunks = stream.split("\n\n").filter_map(|event| event.strip_prefix("data: {"));
+    chunks
+        .map(|chunk| {
+            let chunk: Value = serde_json::from_str(&format!("{{{chunk}")).unwrap();
+            let choice = &chunk["choices"][0];
+            json!([chunk["prompt_filter_results"], choice["content_filter_results"], choice["content_filter_offsets"]])
+        })
+        .collect()
+}
+
+#[test]
+fn the_file_of_a_local_model_is_not_told() {
+    let chat = ChatRequest::from_bytes(r#"{"model":"local","messages":[{"role":"user"}]}"#).unwrap();
+    let answer =
+        r#"{"model":"/home/ann/models/x.gguf","choices":[{"message":{"content":"a"},"finish_reason":"stop"}]}"#;
+    let ours = whole(encode("llama.cpp", &chat.with_model("x")).1, &chat, answer).unwrap();
+    assert_eq!(ours["model"], "local");
+}
+
+#[test]
+fn a_server_that_does_not_stream_is_made_to() {
+    let chat = ChatRequest::from_bytes(r#"{"model":"m","messages":[{"role":"user"}],"stream":true}"#).unwrap();
+    let answer = text("compatible/mistral_thinking_array.response.provider.json");
+    let mut decoder = encode("mistral", &chat).1;
+    let mut writer = ChunkWriter::new(AnswerHead::now(), UsageCell::new(), false);
+    decoder.whole(answer.into(), &mut writer).unwrap();
+    assert!(writer.is_ended());
+    writer.observe(crate::chat::Seen::Text(0));
+    let out = String::from_utf8(writer.take().unwrap().to_vec()).unwrap();
+    assert!(out.contains(r#""content":"4""#) && out.contains(r#""finish_reason":"length""#), "{out}");
+}
