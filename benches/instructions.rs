@@ -21,7 +21,8 @@ use tower_completions::auth::{Budget, Limits, Principal};
 use tower_completions::chat::{AnswerHead, ChunkWriter, MessageWriter};
 use tower_completions::limit::MemoryLimits;
 use tower_completions::price::{Price, PriceBook};
-use tower_completions::translate::{Anthropic, Decode, Dialect, OpenAi};
+use tower_completions::translate::openai::Profile;
+use tower_completions::translate::{Anthropic, Azure, Bedrock, Decode, Dialect, Gemini, OpenAi};
 use tower_completions::{BoxError, ChatRequest, RateLimitLayer, UsageCell};
 
 fn chat(size: usize) -> ChatRequest {
@@ -38,6 +39,23 @@ fn openai() -> OpenAi {
 
 fn anthropic() -> Anthropic {
     Anthropic::new("http://127.0.0.1:1").unwrap().key("secret").unwrap()
+}
+
+fn gemini() -> Gemini {
+    Gemini::new("http://127.0.0.1:1").unwrap().key("secret").unwrap()
+}
+
+fn bedrock() -> Bedrock {
+    Bedrock::new("http://127.0.0.1:1").unwrap().key("secret").unwrap()
+}
+
+fn azure() -> Azure {
+    Azure::new("http://127.0.0.1:1/openai/v1").unwrap().key("secret").unwrap()
+}
+
+/// The profile that has the most to say about answers.
+fn profile() -> OpenAi {
+    openai().profile(Profile::named("groq").unwrap())
 }
 
 fn head() -> AnswerHead {
@@ -58,57 +76,81 @@ fn splice(chat: ChatRequest) -> Bytes {
     black_box(chat.with_model("another-model").to_bytes())
 }
 
-#[library_benchmark]
-#[bench::small((anthropic(), chat(2_000)))]
-#[bench::large((anthropic(), chat(100_000)))]
-fn anthropic_encode((dialect, chat): (Anthropic, ChatRequest)) -> Bytes {
-    black_box(dialect.encode(&chat).unwrap().0.body)
+/// A request in the provider's words, with the reader of its answer.
+fn encoding<D: Dialect + 'static>(dialect: D, size: usize) -> Box<dyn FnOnce() -> Bytes> {
+    let chat = chat(size);
+    Box::new(move || dialect.encode(&chat).unwrap().0.body)
 }
 
-fn stream_through<D: Dialect>(dialect: &D, events: Bytes) -> usize {
+#[library_benchmark]
+#[bench::openai_small(encoding(openai(), 2_000))]
+#[bench::openai_large(encoding(openai(), 100_000))]
+#[bench::profile_small(encoding(profile(), 2_000))]
+#[bench::profile_large(encoding(profile(), 100_000))]
+#[bench::azure_small(encoding(azure(), 2_000))]
+#[bench::azure_large(encoding(azure(), 100_000))]
+#[bench::anthropic_small(encoding(anthropic(), 2_000))]
+#[bench::anthropic_large(encoding(anthropic(), 100_000))]
+#[bench::gemini_small(encoding(gemini(), 2_000))]
+#[bench::gemini_large(encoding(gemini(), 100_000))]
+#[bench::bedrock_small(encoding(bedrock(), 2_000))]
+#[bench::bedrock_large(encoding(bedrock(), 100_000))]
+fn encode(encoding: Box<dyn FnOnce() -> Bytes>) -> Bytes {
+    black_box(encoding())
+}
+
+/// A streamed answer in OpenAI's chunks; what comes out is counted.
+fn streamed<D: Dialect + 'static>(dialect: D, events: Bytes) -> Box<dyn FnOnce() -> usize> {
     let (_, mut decoder) = dialect.encode(&streaming()).unwrap();
     let mut writer = ChunkWriter::new(head(), UsageCell::new(), false);
-    let mut written = 0;
-    // About what one read of a socket brings.
-    for at in (0..events.len()).step_by(8_192) {
-        decoder.stream(events.slice(at..events.len().min(at + 8_192)), &mut writer).unwrap();
+    Box::new(move || {
+        let mut written = 0;
+        // About what one read of a socket brings.
+        for at in (0..events.len()).step_by(8_192) {
+            decoder.stream(events.slice(at..events.len().min(at + 8_192)), &mut writer).unwrap();
+            while let Some(frame) = writer.take() {
+                written += frame.len();
+            }
+        }
+        decoder.end(&mut writer).unwrap();
         while let Some(frame) = writer.take() {
             written += frame.len();
         }
-    }
-    assert!(writer.is_ended());
-    written
+        assert!(writer.is_ended());
+        written
+    })
 }
 
 #[library_benchmark]
-#[bench::events_1000((openai(), support::openai_stream(1000)))]
-fn openai_stream((dialect, events): (OpenAi, Bytes)) -> usize {
-    black_box(stream_through(&dialect, events))
+#[bench::openai(streamed(openai(), support::openai::stream(1000)))]
+#[bench::profile(streamed(profile(), support::openai::stream(1000)))]
+#[bench::azure(streamed(azure(), support::openai::stream(1000)))]
+#[bench::anthropic(streamed(anthropic(), support::anthropic::stream(1000)))]
+#[bench::gemini(streamed(gemini(), support::gemini::stream(1000)))]
+#[bench::bedrock(streamed(bedrock(), support::bedrock::stream(1000)))]
+fn stream_of_1000(streamed: Box<dyn FnOnce() -> usize>) -> usize {
+    black_box(streamed())
 }
 
-#[library_benchmark]
-#[bench::events_1000((anthropic(), support::anthropic_stream(1000)))]
-fn anthropic_stream((dialect, events): (Anthropic, Bytes)) -> usize {
-    black_box(stream_through(&dialect, events))
-}
-
-fn whole_through<D: Dialect>(dialect: &D, answer: Bytes) -> Bytes {
+/// A whole answer in OpenAI's shape.
+fn answered<D: Dialect + 'static>(dialect: D, answer: Bytes) -> Box<dyn FnOnce() -> Bytes> {
     let (_, mut decoder) = dialect.encode(&chat(500)).unwrap();
     let mut writer = MessageWriter::new(head(), UsageCell::new());
-    decoder.whole(answer, &mut writer).unwrap();
-    writer.take().unwrap()
+    Box::new(move || {
+        decoder.whole(answer, &mut writer).unwrap();
+        writer.take().unwrap()
+    })
 }
 
 #[library_benchmark]
-#[bench::whole((openai(), support::openai_answer()))]
-fn openai_whole((dialect, answer): (OpenAi, Bytes)) -> Bytes {
-    black_box(whole_through(&dialect, answer))
-}
-
-#[library_benchmark]
-#[bench::whole((anthropic(), support::anthropic_answer()))]
-fn anthropic_whole((dialect, answer): (Anthropic, Bytes)) -> Bytes {
-    black_box(whole_through(&dialect, answer))
+#[bench::openai(answered(openai(), support::openai::answer()))]
+#[bench::profile(answered(profile(), support::openai::answer()))]
+#[bench::azure(answered(azure(), support::openai::answer()))]
+#[bench::anthropic(answered(anthropic(), support::anthropic::answer()))]
+#[bench::gemini(answered(gemini(), support::gemini::answer()))]
+#[bench::bedrock(answered(bedrock(), support::bedrock::answer()))]
+fn whole(answered: Box<dyn FnOnce() -> Bytes>) -> Bytes {
+    black_box(answered())
 }
 
 /// A request through the limiter to a service that answers at once, and its answer to the last byte.
@@ -152,6 +194,6 @@ fn limit(ask: Box<dyn FnOnce() -> usize>) -> usize {
     black_box(ask())
 }
 
-library_benchmark_group!(name = request, benchmarks = [scan, splice, anthropic_encode, limit]);
-library_benchmark_group!(name = answer, benchmarks = [openai_stream, anthropic_stream, openai_whole, anthropic_whole]);
+library_benchmark_group!(name = request, benchmarks = [scan, splice, encode, limit]);
+library_benchmark_group!(name = answer, benchmarks = [stream_of_1000, whole]);
 main!(library_benchmark_groups = [request, answer]);

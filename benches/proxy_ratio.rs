@@ -83,8 +83,8 @@ async fn accept(listener: TcpListener, serve: impl Fn(TokioIo<tokio::net::TcpStr
 
 /// Answers both protocols, whole and streamed, by the path and the accept header alone.
 async fn upstream(listener: TcpListener) {
-    let openai = (support::openai_answer(), support::openai_stream(EVENTS));
-    let anthropic = (support::anthropic_answer(), support::anthropic_stream(EVENTS));
+    let openai = (support::openai::answer(), support::openai::stream(EVENTS));
+    let anthropic = (support::anthropic::answer(), support::anthropic::stream(EVENTS));
     let answer = move |request: Request<Incoming>| {
         let (whole, stream) = if request.uri().path().ends_with("messages") { &anthropic } else { &openai };
         let streamed =
