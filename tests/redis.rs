@@ -133,14 +133,13 @@ async fn what_is_settled_counts_instead_of_what_was_reserved() {
     let store = redis.store(RedisOptions::new()).await;
     let hour = |amount| Rate::new(amount, Duration::from_secs(3600));
     let limits =
-        Limits::new().requests(hour(5)).tokens(hour(1000)).parallel(2).budget(Budget::new(50, BudgetWindow::Day));
+        Limits::new().requests(hour(5)).tokens(hour(1000)).parallel(2).budget(Budget::new(50, BudgetWindow::Total));
     let alice = Subject::caller("alice", limits);
 
     let first = admit(&store, ask(&alice, 800, 40)).await.unwrap();
     let stands = standing(&store, &alice).await;
     assert_eq!((stands.tokens.unwrap().remaining, stands.requests.unwrap().remaining), (200, 4));
     assert_eq!((stands.parallel.unwrap().remaining, stands.budget.unwrap().spent), (1, 40));
-    assert!(stands.budget.unwrap().reset.unwrap() <= Duration::from_secs(86_400));
 
     settle(&store, first, cost(300, 10)).await;
     let stands = standing(&store, &alice).await;
@@ -152,6 +151,9 @@ async fn what_is_settled_counts_instead_of_what_was_reserved() {
     let refusal = admit(&store, ask(&alice, 1, 0)).await.unwrap_err();
     assert_eq!((refusal.dimension, refusal.used, refusal.limit), (Dimension::Budget, 100, 50));
     assert_eq!(standing(&store, &alice).await.tokens.unwrap().remaining, 0, "a debt of 1300");
+
+    let daily = Subject::caller("carol", Limits::new().budget(Budget::new(50, BudgetWindow::Day)));
+    assert!(standing(&store, &daily).await.budget.unwrap().reset.unwrap() <= Duration::from_secs(86_400));
 
     let free = Subject::caller("bob", Limits::new().requests(hour(1)));
     let unreached = admit(&store, ask(&free, 0, 0)).await.unwrap();
