@@ -94,6 +94,7 @@ pub mod error;
 pub mod json;
 pub mod limit;
 mod media_type;
+pub mod meter;
 #[cfg(feature = "mock")]
 pub mod mock;
 mod pattern;
@@ -115,7 +116,7 @@ pub use limit::{LimitStore, RateLimitLayer};
 pub use route::{Endpoint, Model, ModelRouter};
 pub use secret::Secret;
 pub use translate::TranslateLayer;
-pub use usage::{Observed, Served, Usage, UsageCell, UsageSource};
+pub use usage::{Attempts, Observed, Served, Usage, UsageCell, UsageSource};
 
 /// The snippets of the README and of the pages, which have to compile and be true.
 #[cfg(doctest)]

@@ -6,7 +6,7 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER};
 use http::response::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
+use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use http_body::Body;
 use pin_project_lite::pin_project;
 
@@ -17,7 +17,7 @@ use crate::chat::{AnswerHead, AnswerWriter, ChunkWriter, stream_headers};
 use crate::collect::{Collect, CollectError};
 use crate::error::{ApiError, BoxError};
 use crate::media_type;
-use crate::usage::{Served, UsageCell};
+use crate::usage::{Attempts, Served, UsageCell};
 
 /// How much of an error's body is read.
 const MAX_ERROR: usize = 64 << 10;
@@ -40,6 +40,24 @@ pub(super) struct Answer<D> {
     pub(super) cell: UsageCell,
     pub(super) served: Served,
     pub(super) dropped: Option<HeaderValue>,
+    /// `None` if nobody wants to know.
+    pub(super) attempt: Option<Attempting>,
+}
+
+/// An attempt that somebody outside wants to know of.
+pub(super) struct Attempting {
+    attempts: Attempts,
+    number: usize,
+}
+
+impl Attempting {
+    /// The request is about to be sent.
+    pub(super) fn begin<D>(request: &Extensions, answer: &Answer<D>) -> Option<Self> {
+        let attempts = request.get::<Attempts>()?.clone();
+        let Served { provider, model, .. } = &answer.served;
+        let number = attempts.begin(provider.clone(), model.clone(), answer.cell.clone());
+        Some(Self { attempts, number })
+    }
 }
 
 pin_project! {
@@ -128,8 +146,20 @@ where
     B::Error: Into<BoxError>,
 {
     fn new(answer: Answer<D>, head: Parts, body: B) -> Self {
-        let Answer { mut decoder, streaming, show_usage, head: answer_head, max_answer, cell, served, dropped } =
-            answer;
+        let Answer {
+            mut decoder,
+            streaming,
+            show_usage,
+            head: answer_head,
+            max_answer,
+            cell,
+            served,
+            dropped,
+            attempt,
+        } = answer;
+        if let Some(attempt) = attempt {
+            attempt.attempts.answered(attempt.number, head.status);
+        }
         decoder.head(&head.headers);
         let body = Box::pin(body);
         let body = if !head.status.is_success() {

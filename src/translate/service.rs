@@ -10,7 +10,7 @@ use tower_service::Service;
 
 use super::body::AnswerBody;
 use super::dialect::{Dialect, Dropped, Upstream};
-use super::future::{Answer, ResponseFuture};
+use super::future::{Answer, Attempting, ResponseFuture};
 use super::settings::Settings;
 use crate::body::ResponseBody;
 use crate::chat::ChatRequest;
@@ -55,6 +55,7 @@ impl<D: Dialect, S> Translate<D, S> {
             cell: UsageCell::new(),
             served: Served::new(self.settings.provider.clone(), chat.model()),
             dropped: dropped_header(&upstream.dropped),
+            attempt: None,
         };
         Ok((upstream, answer))
     }
@@ -98,7 +99,8 @@ where
     fn call(&mut self, request: Request<ChatRequest>) -> Self::Future {
         let (parts, chat) = request.into_parts();
         match self.encode(&chat) {
-            Ok((upstream, answer)) => {
+            Ok((upstream, mut answer)) => {
+                answer.attempt = Attempting::begin(&parts.extensions, &answer);
                 ResponseFuture::calling(self.inner.call(outgoing(upstream, parts.extensions)), answer)
             }
             Err(error) => ResponseFuture::refused(error),
@@ -117,6 +119,7 @@ mod tests {
     use super::*;
     use crate::chat::Sink;
     use crate::translate::{Decode, TranslateLayer};
+    use crate::usage::Attempts;
 
     /// Leaves a field out, and forwards whatever comes.
     struct Lossy;
@@ -180,6 +183,26 @@ mod tests {
         assert_eq!((&*served.provider, &*served.model, served.attempts), ("mine", "m", 1));
         assert!(response.extensions().get::<UsageCell>().unwrap().observed().complete);
         assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), "answer");
+    }
+
+    #[tokio::test]
+    async fn who_wants_to_know_sees_each_attempt() {
+        let attempts = Attempts::new();
+        let mut request = ask();
+        request.extensions_mut().insert(attempts.for_model("configured"));
+        let service = TranslateLayer::new(Lossy).provider("mine").layer(service_fn(upstream));
+        let unread = service.clone().oneshot(request).await.unwrap();
+        let tried = attempts.list();
+        assert_eq!((&*tried[0].provider, &*tried[0].model), ("mine", "configured"));
+        assert_eq!(tried[0].status, Some(http::StatusCode::OK));
+        assert!(tried[0].cell.is_complete());
+        drop(unread);
+
+        let mut request = ask();
+        request.extensions_mut().insert(attempts.clone());
+        let strict = TranslateLayer::new(Lossy).strict().layer(service_fn(upstream));
+        assert_eq!(strict.oneshot(request).await.unwrap().status(), 400);
+        assert_eq!(attempts.count(), 1, "what is refused was not tried");
     }
 
     #[tokio::test]

@@ -1,0 +1,157 @@
+//! What was tried upstream for one request.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use http::StatusCode;
+
+use super::observed::UsageCell;
+use crate::error::ApiError;
+
+/// A request extension: what was tried upstream for this request, in order, whatever came of it.
+///
+/// Whoever wants to know puts one into the request: the meter, or a router that tries more than one target. The router hands
+/// each target a handle [`for_model`](Self::for_model); whoever sends a request to a provider [`begin`](Self::begin)s an
+/// attempt. It lives outside the response, so that failed attempts and a client that leaves before any answer are known, too.
+/// Cheap to clone; all clones are the same list.
+///
+/// ```
+/// use tower_completions::usage::{Attempts, UsageCell};
+///
+/// let attempts = Attempts::new();
+/// let target = attempts.for_model("fast");
+/// let cell = UsageCell::new();
+/// let first = target.begin("openai", "gpt-4o-mini", cell);
+/// target.answered(first, http::StatusCode::OK);
+/// let tried = attempts.list();
+/// assert_eq!((tried.len(), &*tried[0].provider, &*tried[0].model), (1, "openai", "fast"));
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Attempts {
+    list: Arc<Mutex<List>>,
+    model: Option<Arc<str>>,
+}
+
+/// Hardly any request needs more than one attempt: the first one has no allocation of its own.
+#[derive(Debug, Default)]
+struct List {
+    first: Option<Attempt>,
+    more: Vec<Attempt>,
+}
+
+/// One request to a provider.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Attempt {
+    /// The provider's configured name.
+    pub provider: Arc<str>,
+    /// The configured id of the model that was tried: the one whose price counts.
+    pub model: Arc<str>,
+    /// The status that the provider answered with; `None` if it did not answer.
+    pub status: Option<StatusCode>,
+    /// What was seen of the answer, and the code of the error if it failed.
+    pub cell: UsageCell,
+}
+
+impl Attempts {
+    /// An empty list.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The same list, for a target that serves the model of this configured id.
+    #[must_use]
+    pub fn for_model(&self, model: impl Into<Arc<str>>) -> Self {
+        Self { list: self.list.clone(), model: Some(model.into()) }
+    }
+
+    /// A request is about to be sent to this provider. `model` counts where no router has said which one it is. Returns the
+    /// number of the attempt, counted from 0.
+    pub fn begin(&self, provider: impl Into<Arc<str>>, model: impl Into<Arc<str>>, cell: UsageCell) -> usize {
+        let model = self.model.clone().unwrap_or_else(|| model.into());
+        let attempt = Attempt { provider: provider.into(), model, status: None, cell };
+        let mut list = self.lock();
+        if list.first.is_none() {
+            list.first = Some(attempt);
+            return 0;
+        }
+        list.more.push(attempt);
+        list.more.len()
+    }
+
+    /// The provider has answered this attempt with this status.
+    pub fn answered(&self, at: usize, status: StatusCode) {
+        let mut list = self.lock();
+        let attempt = match at.checked_sub(1) {
+            None => list.first.as_mut(),
+            Some(at) => list.more.get_mut(at),
+        };
+        if let Some(attempt) = attempt {
+            attempt.status = Some(status);
+        }
+    }
+
+    /// The last attempt has failed like this, unless it has said so itself: a transport error or a timeout, which whoever
+    /// sent the request does not live to see.
+    pub fn failed(&self, error: &ApiError) {
+        let list = self.lock();
+        let Some(last) = list.more.last().or(list.first.as_ref()) else { return };
+        last.cell.record(|seen| {
+            if seen.failure.is_none() && !seen.complete {
+                seen.fail(error);
+            }
+        });
+    }
+
+    /// How many there were so far.
+    pub fn count(&self) -> u32 {
+        let list = self.lock();
+        u32::try_from(usize::from(list.first.is_some()) + list.more.len()).unwrap_or(u32::MAX)
+    }
+
+    /// All of them, in order.
+    pub fn list(&self) -> Vec<Attempt> {
+        let list = self.lock();
+        list.first.iter().chain(&list.more).cloned().collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, List> {
+        self.list.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_is_known_by_its_number() {
+        let attempts = Attempts::new();
+        assert_eq!((attempts.count(), attempts.list().len()), (0, 0));
+        attempts.failed(&ApiError::timeout());
+        let first = attempts.for_model("a").begin("p", "upstream-a", UsageCell::new());
+        attempts.failed(&ApiError::timeout());
+        attempts.failed(&ApiError::internal());
+        let second = attempts.begin("q", "upstream-b", UsageCell::new());
+        attempts.answered(second, StatusCode::OK);
+        attempts.answered(7, StatusCode::OK);
+        assert_eq!((first, second, attempts.count()), (0, 1, 2));
+        let seen: Vec<_> = attempts
+            .list()
+            .into_iter()
+            .map(|attempt| (attempt.model.to_string(), attempt.status, attempt.cell.observed().failure))
+            .collect();
+        let expected =
+            [("a".to_owned(), None, Some("timeout".to_owned())), ("upstream-b".to_owned(), Some(StatusCode::OK), None)];
+        assert_eq!(seen, expected);
+    }
+
+    #[test]
+    fn what_is_complete_has_not_failed() {
+        let attempts = Attempts::new();
+        let cell = UsageCell::new();
+        attempts.begin("p", "m", cell.clone());
+        cell.record(|seen| seen.complete = true);
+        attempts.failed(&ApiError::internal());
+        assert_eq!(cell.observed().failure, None);
+    }
+}

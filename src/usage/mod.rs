@@ -1,0 +1,11 @@
+//! What an answer tells the layers outside it: the tokens it cost, who served it, what was tried, how it ended.
+
+mod attempts;
+mod observed;
+mod served;
+mod tokens;
+
+pub use attempts::{Attempt, Attempts};
+pub use observed::{Observed, UsageCell};
+pub use served::Served;
+pub use tokens::{Usage, UsageSource, estimated_tokens};

@@ -1,0 +1,138 @@
+//! What has been seen of an answer, and the cell that fills while it goes by.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::tokens::{Usage, UsageSource, estimated_tokens};
+use crate::error::ApiError;
+
+/// What has been seen of an answer so far.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Observed {
+    /// The last usage that the provider reported.
+    pub usage: Option<Usage>,
+    /// The model as the provider names it. Shown, never priced.
+    pub model: Option<String>,
+    /// OpenAI's `finish_reason`, once there is one.
+    pub finish_reason: Option<String>,
+    /// The code of the error that ended the answer, such as `upstream_error`.
+    pub failure: Option<String>,
+    /// Whether the answer ended as it should.
+    pub complete: bool,
+    /// How many bytes of text, reasoning and tool arguments were decoded for the client: the base for an estimate.
+    pub text_bytes: u64,
+}
+
+impl Observed {
+    /// The answer ended with this error.
+    pub fn fail(&mut self, error: &ApiError) {
+        self.failure = Some(error.code().unwrap_or(error.kind()).to_owned());
+    }
+
+    /// What the answer cost, as far as anybody knows: the provider's figure where it came through; where it did not, or
+    /// where the answer broke off after it, at least what was delivered. `prompt_tokens` is what the prompt is worth
+    /// where the provider has said nothing of it.
+    ///
+    /// An answer that failed before anything of it was delivered cost nothing that anybody knows of.
+    pub fn settled(&self, prompt_tokens: u64) -> (Usage, UsageSource) {
+        let delivered = estimated_tokens(self.text_bytes);
+        match self.usage {
+            Some(usage) if self.complete => (usage, UsageSource::Reported),
+            Some(usage) => {
+                let missing = delivered.saturating_sub(usage.completion_tokens());
+                (Usage { output: usage.output.saturating_add(missing), ..usage }, UsageSource::Partial)
+            }
+            None if self.failure.is_some() && delivered == 0 => (Usage::default(), UsageSource::None),
+            None => (Usage { input: prompt_tokens, output: delivered, ..Usage::default() }, UsageSource::Estimated),
+        }
+    }
+
+    /// How much the reported usage can be trusted.
+    pub fn source(&self) -> UsageSource {
+        match (&self.usage, self.complete) {
+            (None, _) => UsageSource::None,
+            (Some(_), true) => UsageSource::Reported,
+            (Some(_), false) => UsageSource::Partial,
+        }
+    }
+}
+
+/// A response extension that fills while the answer goes by.
+///
+/// Whoever decodes the answer writes it; the layers outside read it when the body has ended, failed or been dropped.
+/// Cheap to clone; all clones are the same cell.
+#[derive(Clone, Debug, Default)]
+pub struct UsageCell(Arc<Cell>);
+
+#[derive(Debug, Default)]
+struct Cell {
+    observed: Mutex<Observed>,
+    text_bytes: AtomicU64,
+}
+
+impl UsageCell {
+    /// An empty cell.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// What has been seen so far.
+    pub fn observed(&self) -> Observed {
+        Observed { text_bytes: self.0.text_bytes.load(Ordering::Relaxed), ..self.lock().clone() }
+    }
+
+    /// Whether the answer has ended as it should: [`Observed::complete`] alone.
+    pub fn is_complete(&self) -> bool {
+        self.lock().complete
+    }
+
+    /// Records something. The closure runs under a lock: it must do nothing else.
+    pub fn record(&self, change: impl FnOnce(&mut Observed)) {
+        change(&mut self.lock());
+    }
+
+    /// Counts bytes of decoded text.
+    pub fn add_text(&self, bytes: usize) {
+        self.0.text_bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Observed> {
+        self.0.observed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_nobody_reported_is_estimated_from_what_was_delivered() {
+        let usage = |input, output| Usage { input, output, ..Usage::default() };
+        let reported = Some(usage(7, 2));
+        let broken = Some("upstream_error".to_owned());
+        for (usage, text_bytes, complete, failure, expected) in [
+            (reported, 400, true, None, (usage(7, 2), UsageSource::Reported)),
+            (reported, 400, false, None, (usage(7, 100), UsageSource::Partial)),
+            (reported, 4, false, broken.clone(), (usage(7, 2), UsageSource::Partial)),
+            (None, 5, true, None, (usage(50, 2), UsageSource::Estimated)),
+            (None, 0, false, None, (usage(50, 0), UsageSource::Estimated)),
+            (None, 5, false, broken.clone(), (usage(50, 2), UsageSource::Estimated)),
+            (None, 0, false, broken.clone(), (usage(0, 0), UsageSource::None)),
+        ] {
+            let observed = Observed { usage, text_bytes, complete, failure, ..Observed::default() };
+            assert_eq!(observed.settled(50), expected, "{observed:?}");
+        }
+    }
+
+    #[test]
+    fn the_source_follows_from_how_it_ended() {
+        let cell = UsageCell::new();
+        assert_eq!(cell.observed().source(), UsageSource::None);
+        cell.record(|seen| seen.usage = Some(Usage::default()));
+        assert_eq!(cell.observed().source(), UsageSource::Partial);
+        cell.record(|seen| seen.complete = true);
+        cell.clone().add_text(3);
+        assert_eq!((cell.observed().source(), cell.observed().text_bytes), (UsageSource::Reported, 3));
+    }
+}
