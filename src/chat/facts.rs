@@ -25,6 +25,8 @@ pub(crate) struct Facts<'a> {
     pub(crate) text_bytes: usize,
     /// The last string that was counted.
     pub(crate) text: Option<Text<'a>>,
+    /// What OpenAI fills chunks up with, so that their lengths tell nothing of the text.
+    pub(crate) padding: Option<Text<'a>>,
 }
 
 impl<'a> Facts<'a> {
@@ -56,6 +58,7 @@ impl<'a> Facts<'a> {
                 let value = value(text, scanner)?;
                 match key {
                     "model" => facts.model = value.as_text(),
+                    "obfuscation" => facts.padding = value.as_text(),
                     // vLLM's errors have no object of their own.
                     "object" if value.text() == r#""error""# => facts.error = Some(Raw::checked(text)),
                     key => facts.note_error(key, value),
