@@ -84,6 +84,7 @@
 
 pub mod auth;
 pub mod body;
+mod calendar;
 pub mod chat;
 #[cfg(feature = "client")]
 pub mod client;

@@ -62,6 +62,38 @@ pub struct Receipt {
     pub upstream_request_id: Option<Arc<str>>,
 }
 
+impl Receipt {
+    /// The receipt of a request that came at this time and asked for this model, of which nothing else is known: nobody
+    /// asked, nothing was tried, and it was refused.
+    pub fn new(id: impl Into<Arc<str>>, time: Duration, model: impl Into<Arc<str>>) -> Self {
+        Self {
+            id: id.into(),
+            time,
+            key: None,
+            model: model.into(),
+            provider: None,
+            served_model: None,
+            upstream_model: None,
+            stream: false,
+            status: StatusCode::INTERNAL_SERVER_ERROR,
+            outcome: Outcome::Refused,
+            reason: None,
+            finish_reason: None,
+            usage: Usage::default(),
+            usage_source: UsageSource::None,
+            cost: Some(0),
+            price: None,
+            tries: Arc::default(),
+            first_byte: None,
+            first_token: None,
+            duration: Duration::ZERO,
+            tags: Arc::default(),
+            client_request_id: None,
+            upstream_request_id: None,
+        }
+    }
+}
+
 /// One attempt at a provider.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -78,6 +110,8 @@ pub struct Try {
     pub usage: Usage,
     /// Where they come from.
     pub usage_source: UsageSource,
+    /// The price of the model, if it is known.
+    pub price: Option<Price>,
     /// What it cost, in nano-dollars; `None` if tokens were used whose price is not known.
     pub cost: Option<u64>,
 }
