@@ -47,6 +47,7 @@ struct Fields {
     /// Further fields of the object, each with a comma before it.
     details: String,
     headers: HeaderMap,
+    reason: Option<&'static str>,
 }
 
 impl ApiError {
@@ -60,6 +61,7 @@ impl ApiError {
             code: None,
             details: String::new(),
             headers: HeaderMap::new(),
+            reason: None,
         }))
     }
 
@@ -97,6 +99,13 @@ impl ApiError {
         self
     }
 
+    /// Says for the ledger what the code leaves open, such as `idle_timeout`. Clients do not see it.
+    #[must_use]
+    pub fn with_reason(mut self, reason: &'static str) -> Self {
+        self.0.reason = Some(reason);
+        self
+    }
+
     /// The HTTP status.
     pub fn status(&self) -> StatusCode {
         self.0.status
@@ -120,6 +129,11 @@ impl ApiError {
     /// OpenAI's `code`, if there is one.
     pub fn code(&self) -> Option<&str> {
         self.0.code.as_deref()
+    }
+
+    /// What the code leaves open, for the ledger: [`TimeoutKind::reason`](super::TimeoutKind::reason) of a timeout of ours.
+    pub fn reason(&self) -> Option<&'static str> {
+        self.0.reason
     }
 
     /// The headers that go out with the error.
@@ -192,6 +206,7 @@ impl fmt::Debug for ApiError {
             .field("param", &self.0.param)
             .field("code", &self.0.code)
             .field("message", &self.0.message)
+            .field("reason", &self.0.reason)
             .finish()
     }
 }

@@ -4,7 +4,7 @@ use std::error::Error;
 
 use http::StatusCode;
 
-use super::ApiError;
+use super::{ApiError, TimeoutKind};
 
 /// A boxed error, as tower's layers pass it around.
 pub type BoxError = Box<dyn Error + Send + Sync>;
@@ -21,10 +21,15 @@ impl ApiError {
             Ok(error) => return *error,
             Err(error) => error,
         };
-        chain(&*error)
-            .find_map(Self::recognise)
-            .or_else(|| chain(&*error).any(is_connect).then(Self::upstream_unreachable))
-            .unwrap_or_else(|| Self::upstream_error("The upstream provider's connection failed."))
+        let is_connect = chain(&*error).any(is_connect);
+        match chain(&*error).find_map(Self::recognise) {
+            Some(error) if is_connect && error.status() == StatusCode::GATEWAY_TIMEOUT => {
+                error.with_reason(TimeoutKind::Connect.reason())
+            }
+            Some(error) => error,
+            None if is_connect => Self::upstream_unreachable(),
+            None => Self::upstream_error("The upstream provider's connection failed."),
+        }
     }
 
     fn recognise(error: &(dyn Error + 'static)) -> Option<Self> {

@@ -16,7 +16,8 @@ pub struct Observed {
     pub model: Option<String>,
     /// OpenAI's `finish_reason`, once there is one.
     pub finish_reason: Option<String>,
-    /// The code of the error that ended the answer, such as `upstream_error`.
+    /// What ended the answer: the [reason](ApiError::reason) of the error if it has one, such as `idle_timeout`, or else its
+    /// code, such as `upstream_error`.
     pub failure: Option<String>,
     /// Whether the answer ended as it should.
     pub complete: bool,
@@ -27,7 +28,7 @@ pub struct Observed {
 impl Observed {
     /// The answer ended with this error.
     pub fn fail(&mut self, error: &ApiError) {
-        self.failure = Some(error.code().unwrap_or(error.kind()).to_owned());
+        self.failure = Some(error.reason().or(error.code()).unwrap_or(error.kind()).to_owned());
     }
 
     /// What the answer cost, as far as anybody knows: the provider's figure where it came through; where it did not, or
@@ -85,6 +86,11 @@ impl UsageCell {
     /// Whether the answer has ended as it should: [`Observed::complete`] alone.
     pub fn is_complete(&self) -> bool {
         self.lock().complete
+    }
+
+    /// Whether the answer has said anything: text, reasoning, a tool's arguments, or why it says nothing.
+    pub fn has_begun(&self) -> bool {
+        self.0.text_bytes.load(Ordering::Relaxed) > 0 || self.lock().finish_reason.is_some()
     }
 
     /// Records something. The closure runs under a lock: it must do nothing else.
