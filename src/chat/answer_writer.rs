@@ -2,7 +2,7 @@
 
 use bytes::{Bytes, BytesMut};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use http::{HeaderValue, Response};
+use http::{HeaderName, HeaderValue, Response};
 
 use super::answer::AnswerHead;
 use super::chunk_writer::ChunkWriter;
@@ -114,8 +114,17 @@ const USUAL_HEADERS: usize = 12;
 pub(crate) fn stream_headers(headers: &mut http::HeaderMap) {
     headers.reserve(USUAL_HEADERS);
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type::EVENTS));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    unbuffered(headers);
 }
+
+/// Asks whoever stands between to pass events on as they come; `x-accel-buffering` is nginx's, and others have taken it up.
+/// What is there already stays.
+pub(crate) fn unbuffered(headers: &mut http::HeaderMap) {
+    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-cache"));
+    headers.entry(ACCEL_BUFFERING).or_insert(HeaderValue::from_static("no"));
+}
+
+const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
 /// Passes a verb on to the writer.
 macro_rules! tell {

@@ -7,7 +7,7 @@ use http::{HeaderName, HeaderValue, StatusCode};
 
 use super::headers::{GoDuration, retry_after};
 use super::store::{Dimension, Refusal, SubjectKind};
-use super::usd::usd;
+use crate::decimal::usd;
 use crate::error::ApiError;
 
 const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");

@@ -1,5 +1,6 @@
 //! What each request cost: one [`Receipt`] for each, whatever happens to it, handed to a [`UsageSink`].
 
+mod line;
 mod receipt;
 mod sink;
 

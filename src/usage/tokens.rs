@@ -197,6 +197,18 @@ pub enum UsageSource {
     Estimated,
 }
 
+impl UsageSource {
+    /// The word for it in a usage log.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Reported => "reported",
+            Self::Partial => "partial",
+            Self::Estimated => "estimated",
+        }
+    }
+}
+
 /// What this many bytes of text count for where no provider counts them: one token for every four, rounded up.
 ///
 /// ```
