@@ -240,12 +240,22 @@ impl Decode for OpenAiDecoder {
         let Self { scanner, reader, .. } = self;
         let last = scanner.finish(|block| {
             let verdict = reader.judge(&block, sink)?;
-            if verdict == Verdict::Show && !reader.is_over() && block.data().is_some() {
+            if verdict != Verdict::Show || reader.is_over() {
+                return Ok(());
+            }
+            if block.data().is_some() {
                 sink.forward([block.raw.trim_ascii_end(), b"\n\n"].concat().into());
+            } else if !reader.started {
+                reader.keep(&block)?;
             }
             Ok::<(), ApiError>(())
         });
         last.transpose()?;
+        // An answer, or an error, that is no stream, whatever the headers say.
+        if !reader.started && reader.preamble.trim_ascii_start().starts_with(b"{") {
+            let body = std::mem::take(&mut reader.preamble);
+            return self.whole(body.into(), sink);
+        }
         if !reader.watch.is_finished() {
             return Err(ApiError::upstream_broke_off());
         }
@@ -264,6 +274,11 @@ impl Decode for OpenAiDecoder {
     }
 
     fn whole(&mut self, body: Bytes, sink: &mut impl Sink) -> Result<(), ApiError> {
+        // A stream that calls itself JSON.
+        if self.streaming && !body.trim_ascii_start().starts_with(b"{") {
+            self.stream(body, sink)?;
+            return if self.reader.is_over() { Ok(()) } else { self.end(sink) };
+        }
         let facts = Facts::read(&body).map_err(|_| garbage())?;
         if let Some(error) = facts.error {
             return Err(error::from_answer(error, &self.reader.scrub));
