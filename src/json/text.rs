@@ -36,6 +36,12 @@ impl<'a> Text<'a> {
         Self { body, form: if has_escapes { Form::Escaped } else { Form::Either } }
     }
 
+    /// The inside of a JSON string that has been checked, and has no escapes.
+    pub(crate) fn plain_json(body: &'a str) -> Self {
+        // Without escapes the two forms are the same text, and this one needs no escaping to be written.
+        Self { body, form: Form::Either }
+    }
+
     /// The string as it stands in its JSON document, if it comes from one.
     pub(crate) fn source(self) -> Option<&'a str> {
         (self.form != Form::Plain).then_some(self.body)
