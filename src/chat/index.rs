@@ -1,6 +1,7 @@
 //! The one pass over a request body: where each top-level field and each message lies, and whether they are what they must be.
 
 use std::ops::Range;
+use std::sync::OnceLock;
 
 use super::documented::{BOOL, STRING, STRING_OR_ARRAY, check_type, is_documented, respelled};
 use crate::error::ApiError;
@@ -37,6 +38,8 @@ pub(super) struct Index {
     pub(super) model: Box<str>,
     pub(super) stream: bool,
     pub(super) include_usage: bool,
+    /// What the prompt is worth, once somebody has asked.
+    pub(super) prompt_tokens: OnceLock<u64>,
 }
 
 /// How many top-level fields a request may have. OpenAI documents fewer than 50.
@@ -81,7 +84,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Index, ApiError> {
     conversation?;
     let (model, stream, include_usage) = (known.model()?, known.stream(), known.include_usage()?);
     known.check_messages(&messages)?;
-    Ok(Index { model, stream, include_usage, fields, messages })
+    Ok(Index { model, stream, include_usage, fields, messages, prompt_tokens: OnceLock::new() })
 }
 
 fn is_messages(key: &str) -> bool {

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::ops::Range;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -148,6 +148,11 @@ impl ChatRequest {
     /// The size of the client's body in bytes.
     pub fn size(&self) -> usize {
         self.bytes.len()
+    }
+
+    /// The place for what the prompt is worth, which is computed once.
+    pub(super) fn prompt_tokens(&self) -> &OnceLock<u64> {
+        &self.index.prompt_tokens
     }
 
     fn slice(&self, range: Range<usize>) -> &str {
