@@ -60,6 +60,7 @@
 //! | [`usage`] | [`Usage`], [`UsageCell`], [`Served`]: what an answer tells the layers outside it | metering |
 //! | [`error`](mod@error) | [`ApiError`]: OpenAI's error object | refusals by the host's own layers |
 //! | [`body`], [`clock`], [`json`], [`secret`] | what the others are made of | |
+//! | [`shed`] | [`ShedLayer`]: a cap on the answers of all callers together, by priority | a server that stays up under a flood |
 //! | `timeout` | `TimeoutLayer`: first byte, first token, silence, the whole answer | streams that never hang in front of somebody's vLLM |
 //! | `keep_alive` | `KeepAliveLayer`: comments in a stream's silences | any server of event streams |
 //! | `client` | a ready-made HTTP client | |
@@ -111,6 +112,7 @@ pub mod price;
 pub mod replay;
 pub mod route;
 pub mod secret;
+pub mod shed;
 #[cfg(feature = "timers")]
 pub mod timeout;
 pub mod translate;
@@ -128,6 +130,7 @@ pub use limit::{LimitStore, RateLimitLayer};
 pub use meter::MeterLayer;
 pub use route::{Endpoint, Model, ModelRouter};
 pub use secret::Secret;
+pub use shed::ShedLayer;
 #[cfg(feature = "timers")]
 pub use timeout::TimeoutLayer;
 pub use translate::TranslateLayer;
