@@ -237,6 +237,8 @@ impl Decode for OpenAiDecoder {
         });
         last.transpose()?;
         if !reader.watch.is_finished() {
+            // What was counted is delivered, too.
+            reader.flush(sink);
             return Err(ApiError::upstream_broke_off());
         }
         match &mut reader.mender {
