@@ -10,8 +10,8 @@
 mod args;
 mod config;
 mod demo;
+mod ledger;
 mod provider;
-mod request_id;
 mod serve;
 mod stack;
 
@@ -64,10 +64,11 @@ async fn run() -> Result<(), Failure> {
         return Ok(());
     }
     let config = read(&args)?;
-    let (stack, redis) = stack::stack(&config).map_err(Failure::configuration)?;
     if args.check {
-        return Ok(());
+        return stack::stack::<hyper::body::Incoming>(&config, None).map(drop).map_err(Failure::configuration);
     }
+    let log = ledger::open(&config).map_err(Failure::running)?;
+    let (stack, redis) = stack::stack(&config, log.clone()).map_err(Failure::configuration)?;
 
     let address = args.listen.as_deref().unwrap_or(&config.listen);
     let listener = listen(address).await?;
@@ -78,6 +79,9 @@ async fn run() -> Result<(), Failure> {
     let stop = serve::told_to_stop().map_err(Failure::running)?;
     say(io::stdout(), format_args!("listening on {url}\n"));
     serve::serve(listener, stack, stop).await;
+    if let Some(Err(error)) = log.map(|log| log.flush()) {
+        say(io::stderr(), format_args!("gateway: {error}\n"));
+    }
     if let Some(redis) = redis
         && !redis.flush(FLUSH).await
     {

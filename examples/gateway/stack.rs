@@ -11,21 +11,24 @@ use tower::{Service, ServiceBuilder};
 use tower_completions::keep_alive::KeepAliveLayer;
 use tower_completions::limit::redis::{OnStoreError, RedisLimits, RedisOptions};
 use tower_completions::limit::{MemoryLimits, UsageEndpoint};
+use tower_completions::meter::RequestIdLayer;
+use tower_completions::meter::log::UsageLog;
 use tower_completions::price::PriceBook;
 use tower_completions::{AuthLayer, BoxError, ChatLayer, Endpoint, ModelFilter, ModelRouter, RateLimitLayer};
-use tower_http::request_id::{PropagateRequestIdLayer, SetRequestIdLayer};
 use tower_http::timeout::RequestBodyTimeoutLayer;
 
-use super::config::{self, Config, Counters};
-use super::provider;
-use super::request_id::RandomId;
+use super::config::{self, Config};
+use super::{ledger, provider};
 
 /// How long a client may pause while it sends its request.
 const UPLOAD_PAUSE: Duration = Duration::from_secs(30);
 
-/// Builds the stack for requests with this type of body, and says where limits are counted that have to be sent away
+/// Builds the stack for requests with this type of body and for this usage log, and says where limits are counted that have to be sent away
 /// before the process ends.
-pub(crate) fn stack<B>(config: &Config) -> Result<(impl Gateway<B> + use<B>, Option<RedisLimits>), Box<dyn Error>>
+pub(crate) fn stack<B>(
+    config: &Config,
+    log: Option<UsageLog>,
+) -> Result<(impl Gateway<B> + use<B>, Option<RedisLimits>), Box<dyn Error>>
 where
     B: Body + Send + 'static,
     B::Data: Send,
@@ -35,27 +38,34 @@ where
     let models = router.models();
 
     let known = ModelFilter::new(config.models.iter().map(|model| model.id.as_str()));
-    let (limits, redis) = counters(&config.counters)?;
-    let limits = limits.prices(prices(config)).models(known);
+    let (limits, redis) = counters(config)?;
+    let prices = prices(config);
+    let meter = ledger::meter(log).prices(prices.clone());
+    let limits = limits.prices(prices).models(known);
     let usage = limits.usage();
     let chat = ServiceBuilder::new()
         .layer(KeepAliveLayer::new(config.keep_alive))
         .layer(RequestBodyTimeoutLayer::new(UPLOAD_PAUSE))
         .layer(ChatLayer::new())
+        .layer(meter)
         .layer(limits)
         .service(router);
 
     let service = ServiceBuilder::new()
-        .layer(SetRequestIdLayer::x_request_id(RandomId))
-        .layer(PropagateRequestIdLayer::x_request_id())
+        .layer(RequestIdLayer::new())
         .layer(AuthLayer::new(config.keys.clone()))
         .service(UsageEndpoint::new(Endpoint::new(chat, models), usage));
     Ok((service, redis))
 }
 
 /// Limits that are counted in Redis, or in memory.
-fn counters(counters: &Counters) -> Result<(RateLimitLayer, Option<RedisLimits>), Box<dyn Error>> {
-    let Some(url) = &counters.redis else { return Ok((RateLimitLayer::new(MemoryLimits::new()), None)) };
+fn counters(config: &Config) -> Result<(RateLimitLayer, Option<RedisLimits>), Box<dyn Error>> {
+    let counters = &config.counters;
+    let Some(url) = &counters.redis else {
+        let store = MemoryLimits::new();
+        ledger::restore(&store, config)?;
+        return Ok((RateLimitLayer::new(store), None));
+    };
     let options = RedisOptions::new()
         .on_store_error(on_store_error(counters.on_store_error))
         .budget_on_store_error(on_store_error(counters.budget_on_store_error));
@@ -107,7 +117,7 @@ mod tests {
         let method = if body.is_null() { "GET" } else { "POST" };
         let request = Request::builder().method(method).uri(path).header("authorization", format!("Bearer {key}"));
         let request = request.body(body.to_string()).unwrap();
-        let (head, body) = stack(&config).unwrap().0.oneshot(request).await.unwrap().into_parts();
+        let (head, body) = stack(&config, None).unwrap().0.oneshot(request).await.unwrap().into_parts();
         let body = body.collect().await.map_err(Into::<BoxError>::into).unwrap().to_bytes();
         (head.status, head.headers, serde_json::from_slice(&body).unwrap())
     }
@@ -209,7 +219,7 @@ mod tests {
         let mut body = chat("slow");
         body["stream"] = true.into();
         let request = Request::post(CHAT).header("authorization", "Bearer sk-alice").body(body.to_string()).unwrap();
-        let answer = stack(&config).unwrap().0.oneshot(request).await.unwrap();
+        let answer = stack(&config, None).unwrap().0.oneshot(request).await.unwrap();
         assert_eq!(answer.status(), StatusCode::OK);
         let events = answer.into_body().collect().await.map_err(Into::<BoxError>::into).unwrap().to_bytes();
         let events = std::str::from_utf8(&events).unwrap();

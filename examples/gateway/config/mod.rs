@@ -9,10 +9,12 @@ mod table;
 mod tests;
 mod timeouts;
 
+use std::collections::HashMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use tower_completions::price::Price;
-use tower_completions::{MemoryKeys, Secret};
+use tower_completions::{Limits, MemoryKeys, Secret};
 
 pub(crate) use limits::{Counters, OnStoreError};
 pub(crate) use read::{check_listen, parse};
@@ -28,6 +30,10 @@ pub(crate) struct Config {
     pub(crate) providers: Vec<Provider>,
     pub(crate) models: Vec<Model>,
     pub(crate) keys: MemoryKeys,
+    /// The limits of each key, by its id.
+    pub(crate) limits: HashMap<String, Limits>,
+    /// Where the usage log is, if there is one.
+    pub(crate) usage: Option<PathBuf>,
     pub(crate) counters: Counters,
 }
 

@@ -1,9 +1,10 @@
 //! The sections of the file, in the order in which they are documented.
 
 use std::collections::{HashMap, HashSet};
+use std::path::PathBuf;
 
 use tower_completions::auth::{KeyErrorKind, Principal};
-use tower_completions::{Key, MemoryKeys, ModelFilter};
+use tower_completions::{Key, Limits, MemoryKeys, ModelFilter};
 
 use super::limits::{Counters, counters, limits};
 use super::prices::{list_price, price};
@@ -18,7 +19,6 @@ pub(crate) type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
 /// Reads a configuration.
 pub(crate) fn parse(source: &str, env: Environment<'_>) -> Result<Config, Refusal> {
     let mut file = Table::parse(source)?;
-    file.not_yet(["usage"])?;
     let listen = match file.take("listen") {
         Some(listen) => check_listen(listen.text()?).map_err(|reason| listen.refuse(reason))?,
         None => "127.0.0.1:8080".to_owned(),
@@ -28,15 +28,26 @@ pub(crate) fn parse(source: &str, env: Environment<'_>) -> Result<Config, Refusa
         None => Timeouts::default(),
     };
     let keep_alive = file.take("keep_alive").map(|table| keep_alive(table.table()?)).transpose()?;
+    let usage = file.take("usage").map(|table| usage(table.table()?)).transpose()?;
     let counters = match file.take("limits") {
         Some(table) => counters(table.table()?)?,
         None => Counters::default(),
     };
     let providers = providers(file.tables("providers")?, env)?;
     let models = models(file.tables("models")?, &providers)?;
-    let keys = keys(file.tables("keys")?)?;
+    let (keys, limits) = keys(file.tables("keys")?)?;
     file.finish()?;
-    Ok(Config { listen, timeouts, keep_alive, providers, models, keys, counters })
+    Ok(Config { listen, timeouts, keep_alive, providers, models, keys, limits, counters, usage })
+}
+
+fn usage(mut table: Table<'_>) -> Result<PathBuf, Refusal> {
+    let path = table.require("path")?;
+    let name = path.text()?;
+    if name.is_empty() {
+        return Err(path.refuse("is empty"));
+    }
+    table.finish()?;
+    Ok(name.into())
 }
 
 /// Checks an address: a host, a colon and a port.
@@ -79,22 +90,30 @@ fn model(mut table: Table<'_>, ids: &mut HashSet<String>, providers: &[Provider]
     Ok(Model { id, provider: name, upstream, capabilities_of, price })
 }
 
-fn keys(tables: Vec<Table<'_>>) -> Result<MemoryKeys, Refusal> {
+fn keys(tables: Vec<Table<'_>>) -> Result<(MemoryKeys, HashMap<String, Limits>), Refusal> {
     let mut ids = HashSet::new();
+    let mut all_limits = HashMap::with_capacity(tables.len());
     let mut keys = Vec::with_capacity(tables.len());
     let mut secrets = HashMap::with_capacity(tables.len());
-    for table in tables {
-        let (id, key, secret) = key(table, &mut ids)?;
+    for mut table in tables {
+        let limits = limits(&mut table)?;
+        let (id, key, secret) = key(table, &mut ids, limits)?;
         keys.push(key);
+        all_limits.insert(id.clone(), limits);
         secrets.insert(id, secret);
     }
-    MemoryKeys::from_keys(keys).map_err(|error| secrets[error.id()].refuse(reason(error.kind())))
+    let keys = MemoryKeys::from_keys(keys).map_err(|error| secrets[error.id()].refuse(reason(error.kind())))?;
+    Ok((keys, all_limits))
 }
 
 /// A key with its id, and the field that holds its secret.
-fn key<'a>(mut table: Table<'a>, ids: &mut HashSet<String>) -> Result<(String, Key, Value<'a>), Refusal> {
+fn key<'a>(
+    mut table: Table<'a>,
+    ids: &mut HashSet<String>,
+    limits: Limits,
+) -> Result<(String, Key, Value<'a>), Refusal> {
     let id = unique(&table.require("id")?, ids)?;
-    let caller = Principal::new(id.as_str()).limits(limits(&mut table)?);
+    let caller = Principal::new(id.as_str()).limits(limits);
     let caller = match table.take("models") {
         Some(models) => caller.models(ModelFilter::new(models.texts()?)),
         None => caller,
