@@ -50,6 +50,7 @@ impl Receipt {
         number(out, "status", u64::from(self.status.as_u16()));
         text(out, "outcome", Some(self.outcome.as_str()));
         text(out, "reason", self.reason.as_deref());
+        text(out, "error_code", self.error_code.as_deref());
         text(out, "finish_reason", self.finish_reason.as_deref());
         bill(out, &self.usage, self.usage_source, self.price.as_ref(), self.cost);
         number(out, "attempts", self.tries.len() as u64);
@@ -106,13 +107,14 @@ fn tries(out: &mut impl BufMut, tries: &[Try]) {
         out.put_u8(before);
         before = b',';
         out.put_slice(b"{\"provider\":");
-        write_str(out, &tried.provider);
+        value(out, tried.provider.as_deref());
         text(out, "model", Some(&tried.model));
         match tried.status {
             Some(status) => number(out, "status", u64::from(status.as_u16())),
             None => text(out, "status", None),
         }
         text(out, "reason", tried.reason.as_deref());
+        text(out, "error_code", tried.error_code.as_deref());
         bill(out, &tried.usage, tried.usage_source, tried.price.as_ref(), tried.cost);
         out.put_u8(b'}');
     }
@@ -139,10 +141,14 @@ fn name(out: &mut impl BufMut, name: &str) {
     out.put_slice(b"\":");
 }
 
-fn text(out: &mut impl BufMut, field: &str, value: Option<&str>) {
+fn text(out: &mut impl BufMut, field: &str, text: Option<&str>) {
     name(out, field);
-    match value {
-        Some(value) => write_str(out, value),
+    value(out, text);
+}
+
+fn value(out: &mut impl BufMut, text: Option<&str>) {
+    match text {
+        Some(text) => write_str(out, text),
         None => out.put_slice(b"null"),
     }
 }
@@ -186,20 +192,22 @@ mod tests {
         };
         let price: Price = "input=1 output=2 >100 input=3".parse().unwrap();
         let failed = Try {
-            provider: "first".into(),
+            provider: None,
             model: "a".into(),
             status: None,
             reason: Some("upstream_timeout".into()),
+            error_code: Some("idle_timeout".into()),
             usage: Usage { input: 7, ..Usage::default() },
             usage_source: UsageSource::Estimated,
             price: None,
             cost: None,
         };
         let good = Try {
-            provider: "second".into(),
+            provider: Some("second".into()),
             model: "b".into(),
             status: Some(StatusCode::OK),
             reason: None,
+            error_code: None,
             usage,
             usage_source: UsageSource::Reported,
             price: Some(price.clone()),
@@ -214,6 +222,7 @@ mod tests {
             status: StatusCode::OK,
             outcome: Outcome::Complete,
             reason: Some("none".into()),
+            error_code: Some("odd".into()),
             finish_reason: Some("stop".into()),
             usage: Usage { input: 8, ..usage },
             usage_source: UsageSource::Estimated,
@@ -235,15 +244,15 @@ mod tests {
         let expected = concat!(
             r#"{"id":"r-1","time":"2026-11-22T10:00:00.250Z","key":"al\"ice","model":"asked","provider":"second","#,
             r#""served_model":"b","upstream_model":"b-2026","stream":true,"status":200,"outcome":"complete","#,
-            r#""reason":"none","finish_reason":"stop","#,
+            r#""reason":"none","error_code":"odd","finish_reason":"stop","#,
             r#""prompt_tokens":38,"cached_tokens":2,"cache_write_tokens":12,"cache_write_1h_tokens":8,"#,
             r#""input_audio_tokens":16,"completion_tokens":224,"reasoning_tokens":64,"output_audio_tokens":128,"#,
             r#""usage_source":"estimated","price":"input=1 output=2 >100 input=3","cost_usd":null,"attempts":2,"#,
-            r#""tries":[{"provider":"first","model":"a","status":null,"reason":"upstream_timeout","#,
+            r#""tries":[{"provider":null,"model":"a","status":null,"reason":"upstream_timeout","error_code":"idle_timeout","#,
             r#""prompt_tokens":7,"cached_tokens":0,"cache_write_tokens":0,"cache_write_1h_tokens":0,"#,
             r#""input_audio_tokens":0,"completion_tokens":0,"reasoning_tokens":0,"output_audio_tokens":0,"#,
             r#""usage_source":"estimated","price":null,"cost_usd":null},"#,
-            r#"{"provider":"second","model":"b","status":200,"reason":null,"#,
+            r#"{"provider":"second","model":"b","status":200,"reason":null,"error_code":null,"#,
             r#""prompt_tokens":31,"cached_tokens":2,"cache_write_tokens":12,"cache_write_1h_tokens":8,"#,
             r#""input_audio_tokens":16,"completion_tokens":224,"reasoning_tokens":64,"output_audio_tokens":128,"#,
             r#""usage_source":"reported","price":"input=1 output=2 >100 input=3","cost_usd":"0.000479"}],"#,

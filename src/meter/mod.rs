@@ -25,19 +25,41 @@ pub mod redis;
 #[cfg(feature = "tracing")]
 pub mod span;
 
+mod body;
 mod channel;
 #[cfg(any(feature = "postgres", feature = "redis"))]
 mod delivery;
+mod drain;
+mod future;
+mod guard;
+mod layer;
+mod leftover;
 mod line;
+#[allow(clippy::module_inception, reason = "what all clones of a meter share is the meter")]
+mod meter;
+mod reason;
 mod receipt;
+mod request_id;
+mod service;
+mod settle;
 mod sink;
+mod tags;
 mod tee;
+#[cfg(test)]
+mod tests;
 mod totals;
 
+pub use body::MeterBody;
 pub use channel::{ChannelSink, Receipts, channel};
 #[cfg(any(feature = "postgres", feature = "redis"))]
 pub use delivery::{DeliveryOptions, DeliveryStats};
+pub use drain::{Drain, DrainWorker};
+pub use future::ResponseFuture;
+pub use layer::MeterLayer;
 pub use receipt::{Outcome, Receipt, Try};
+pub use request_id::{RequestId, RequestIdLayer, SetRequestId, SetRequestIdFuture};
+pub use service::Metered;
 pub use sink::UsageSink;
+pub use tags::Tag;
 pub use tee::Tee;
 pub use totals::{Total, TotalRow, Totals};

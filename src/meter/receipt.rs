@@ -34,8 +34,10 @@ pub struct Receipt {
     pub status: StatusCode,
     /// How it ended.
     pub outcome: Outcome,
-    /// Why it did not end well: the code of the error, or a reason of the meter's such as `client_aborted`.
+    /// Why it did not end well, in a word of the meter's such as `client_aborted` or `upstream_timeout`.
     pub reason: Option<Arc<str>>,
+    /// The code of the error, which says more, such as `idle_timeout` or `context_length_exceeded`.
+    pub error_code: Option<Arc<str>>,
     /// OpenAI's `finish_reason`.
     pub finish_reason: Option<Arc<str>>,
     /// The tokens of all attempts together, in disjoint classes.
@@ -78,6 +80,7 @@ impl Receipt {
             status: StatusCode::INTERNAL_SERVER_ERROR,
             outcome: Outcome::Refused,
             reason: None,
+            error_code: None,
             finish_reason: None,
             usage: Usage::default(),
             usage_source: UsageSource::None,
@@ -98,14 +101,16 @@ impl Receipt {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Try {
-    /// The provider's configured name.
-    pub provider: Arc<str>,
+    /// The provider's configured name; `None` of a service of the host's own that has not said it.
+    pub provider: Option<Arc<str>>,
     /// The configured id of the model that was tried.
     pub model: Arc<str>,
     /// The provider's status; `None` if it did not answer.
     pub status: Option<StatusCode>,
-    /// The code of the error, if it failed.
+    /// Why it failed, in a word of the meter's.
     pub reason: Option<Arc<str>>,
+    /// The code of the error, if it failed.
+    pub error_code: Option<Arc<str>>,
     /// Its tokens.
     pub usage: Usage,
     /// Where they come from.
