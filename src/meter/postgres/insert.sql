@@ -13,8 +13,6 @@ SELECT
     least((line->>'completion_tokens')::numeric, 9223372036854775807)::bigint,
     least((line->>'reasoning_tokens')::numeric, 9223372036854775807)::bigint,
     line->>'usage_source', (line->>'cost_usd')::numeric, (line->>'attempts')::integer,
-    least((line->>'first_token_ms')::numeric, 9223372036854775807)::bigint,
-    least((line->>'duration_ms')::numeric, 9223372036854775807)::bigint,
-    line
+    (line->>'first_token_ms')::bigint, (line->>'duration_ms')::bigint, line
 FROM jsonb_array_elements($1::text::jsonb) AS line
 ON CONFLICT (id) DO NOTHING

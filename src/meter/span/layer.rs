@@ -2,9 +2,9 @@ use tower_layer::Layer;
 
 use super::service::Spanned;
 
-/// Opens a span around each request, up to the end of its answer's body. See the [module](super).
+/// Opens a span around each chat request, up to the end of its answer's body. See the [module](super).
 ///
-/// It takes requests and answers with any bodies, and changes none of them.
+/// It stands where the meter does, right outside of it, and changes neither requests nor answers.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SpanLayer {
     _settings: (),

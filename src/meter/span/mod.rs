@@ -1,28 +1,22 @@
 //! A `tracing` span for each request, with the attributes of OpenTelemetry's conventions for generative AI.
 //!
-//! [`SpanLayer`] goes outside the meter: it opens the span, in which everything inside it happens, and which ends with the
-//! body of the answer. [`SpanSink`] is a sink of the meter's: it writes into that span what the receipt says. With
-//! `tracing-opentelemetry` the span is one named `chat MODEL`, of the kind `client`; a plain subscriber sees the same fields.
+//! [`SpanLayer`] goes right outside the meter: it opens the span, in which everything inside it happens, and which ends with
+//! the body of the answer. [`SpanSink`] is a sink of the meter's: it writes into that span what the receipt says. With
+//! `tracing-opentelemetry` the span is named `chat MODEL`, and of the kind `client`; a plain subscriber sees the same fields.
 //!
 //! ```
-//! # tokio_test::block_on(async {
-//! use std::convert::Infallible;
-//! use std::time::Duration;
-//! use http_body_util::Empty;
-//! use tower::{Layer, ServiceExt, service_fn};
+//! use tower::Layer;
+//! use tower_completions::meter::MeterLayer;
 //! use tower_completions::meter::span::{SpanLayer, SpanSink};
-//! use tower_completions::meter::{Receipt, UsageSink};
+//! use tower_completions::{ChatLayer, ModelRouter};
 //!
-//! // A meter would call the sink.
-//! let meter = service_fn(async |_: http::Request<()>| {
-//!     SpanSink::new().record(&Receipt::new("r-1", Duration::ZERO, "gpt-4o-mini"));
-//!     Ok::<_, Infallible>(http::Response::new(Empty::<bytes::Bytes>::new()))
-//! });
-//! SpanLayer::new().layer(meter).oneshot(http::Request::new(())).await.unwrap();
-//! # });
+//! # fn host(router: ModelRouter) {
+//! let metered = MeterLayer::new(SpanSink::new()).layer(router);
+//! let chat = ChatLayer::new().layer(SpanLayer::new().layer(metered));
+//! # let _ = chat; }
 //! ```
 //!
-//! | field | of the receipt |
+//! | field | what it is |
 //! |---|---|
 //! | `gen_ai.operation.name` | `chat` |
 //! | `gen_ai.provider.name` | the provider's configured name |

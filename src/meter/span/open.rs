@@ -3,6 +3,10 @@ use std::cell::RefCell;
 use ::tracing::Span;
 use ::tracing::field::Empty;
 
+use crate::chat::ChatRequest;
+use crate::meter::guard::MAX_TEXT;
+use crate::meter::reason::short;
+
 /// A span that is open.
 #[derive(Clone, Debug)]
 pub(super) struct Open(Span);
@@ -13,17 +17,20 @@ thread_local! {
 }
 
 impl Open {
-    pub(super) fn new() -> Self {
+    /// What is known of the request goes into the span when it is made: samplers look at it, and the name cannot be
+    /// changed later in every subscriber.
+    pub(super) fn new(chat: &ChatRequest) -> Self {
+        let model = &*short(chat.model(), MAX_TEXT);
         Self(::tracing::info_span!(
             target: "tower_completions::meter",
             "chat",
-            otel.name = Empty,
+            otel.name = format_args!("chat {model}"),
             otel.kind = "client",
             otel.status_code = Empty,
             gen_ai.operation.name = "chat",
             gen_ai.provider.name = Empty,
-            gen_ai.request.model = Empty,
-            gen_ai.request.stream = Empty,
+            gen_ai.request.model = model,
+            gen_ai.request.stream = chat.stream(),
             gen_ai.response.model = Empty,
             gen_ai.response.finish_reasons = Empty,
             gen_ai.response.time_to_first_chunk = Empty,

@@ -6,6 +6,7 @@ use tower_service::Service;
 use super::body::ResponseBody;
 use super::future::ResponseFuture;
 use super::open::Open;
+use crate::chat::ChatRequest;
 
 /// A service whose requests have a span each. Made by a [`SpanLayer`](super::SpanLayer).
 #[derive(Clone, Debug)]
@@ -19,9 +20,9 @@ impl<S> Spanned<S> {
     }
 }
 
-impl<S, A, B> Service<Request<A>> for Spanned<S>
+impl<S, B> Service<Request<ChatRequest>> for Spanned<S>
 where
-    S: Service<Request<A>, Response = Response<B>>,
+    S: Service<Request<ChatRequest>, Response = Response<B>>,
 {
     type Response = Response<ResponseBody<B>>;
     type Error = S::Error;
@@ -31,8 +32,8 @@ where
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, request: Request<A>) -> Self::Future {
-        let open = Open::new();
+    fn call(&mut self, request: Request<ChatRequest>) -> Self::Future {
+        let open = Open::new(request.body());
         let inner = open.within(|| self.inner.call(request));
         ResponseFuture::new(inner, open)
     }

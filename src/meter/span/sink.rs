@@ -23,7 +23,6 @@ impl SpanSink {
 /// What both a span and an event say.
 struct Said<'a> {
     receipt: &'a Receipt,
-    name: String,
     status: Option<&'static str>,
     error: Option<&'a str>,
     answered: Option<&'a str>,
@@ -38,8 +37,6 @@ impl<'a> Said<'a> {
         let failed = receipt.outcome != Outcome::Complete;
         Self {
             receipt,
-            // The name of a span is no place for what strangers think of.
-            name: receipt.served_model.as_ref().map_or_else(|| "chat".into(), |_| format!("chat {}", receipt.model)),
             status: failed.then_some("ERROR"),
             error: failed.then(|| receipt.reason.as_deref().unwrap_or(receipt.outcome.as_str())),
             answered: receipt.upstream_model.as_deref().or(receipt.served_model.as_deref()),
@@ -57,11 +54,8 @@ impl<'a> Said<'a> {
 
     fn record(&self, span: &Span) {
         let (receipt, usage) = (self.receipt, &self.receipt.usage);
-        span.record("otel.name", &*self.name);
         span.record("otel.status_code", self.status);
         span.record("gen_ai.provider.name", receipt.provider.as_deref());
-        span.record("gen_ai.request.model", &*receipt.model);
-        span.record("gen_ai.request.stream", receipt.stream);
         span.record("gen_ai.response.model", self.answered);
         span.record("gen_ai.response.finish_reasons", self.finish.as_deref());
         span.record("gen_ai.response.time_to_first_chunk", self.first_chunk);
