@@ -59,7 +59,7 @@
 //! | `replay` | `SignatureLayer`, `SignatureStore`: signed reasoning for clients that do not send it back | tool loops with plain SDKs |
 //! | [`usage`] | [`Usage`], [`UsageCell`], [`Served`]: what an answer tells the layers outside it | metering |
 //! | [`error`](mod@error) | [`ApiError`]: OpenAI's error object | refusals by the host's own layers |
-//! | [`body`], [`clock`], [`json`], [`secret`] | what the others are made of | |
+//! | [`body`], [`clock`], [`connection`], [`json`], [`random`], [`secret`] | what the others are made of | |
 //! | `client` | a ready-made HTTP client | |
 //! | `mock` | providers that are not real | tests and demos |
 //!
@@ -89,6 +89,7 @@ pub mod chat;
 pub mod client;
 pub mod clock;
 mod collect;
+pub mod connection;
 mod decimal;
 pub mod error;
 pub mod json;
@@ -99,8 +100,10 @@ pub mod meter;
 pub mod mock;
 mod pattern;
 pub mod price;
+pub mod random;
 #[cfg(feature = "signatures")]
 pub mod replay;
+mod retry_after;
 pub mod route;
 pub mod secret;
 pub mod translate;

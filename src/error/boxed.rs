@@ -17,13 +17,17 @@ impl ApiError {
     /// every other failure to connect. Anything else is `upstream_error`. The text of the error itself never reaches the
     /// client: it may hold addresses or credentials.
     pub fn from_box(error: BoxError) -> Self {
-        let error = match error.downcast::<Self>() {
-            Ok(error) => return *error,
-            Err(error) => error,
-        };
-        chain(&*error)
+        match error.downcast::<Self>() {
+            Ok(error) => *error,
+            Err(error) => Self::of_error(&*error),
+        }
+    }
+
+    /// The same of an error that somebody else keeps.
+    pub(crate) fn of_error(error: &(dyn Error + 'static)) -> Self {
+        chain(error)
             .find_map(Self::recognise)
-            .or_else(|| chain(&*error).any(is_connect).then(Self::upstream_unreachable))
+            .or_else(|| chain(error).any(is_connect).then(Self::upstream_unreachable))
             .unwrap_or_else(|| Self::upstream_error("The upstream provider's connection failed."))
     }
 
