@@ -77,7 +77,7 @@ impl FailureClass {
         if boxed::chain(error).any(|error| error.is::<tower::load_shed::error::Overloaded>()) {
             return Self::Shed;
         }
-        let told = ApiError::of_error(error);
+        let told = ApiError::from_error(error);
         match told.code() {
             Some("upstream_unreachable") => Self::Unreachable,
             Some("upstream_error") => Self::Broken,

@@ -8,9 +8,12 @@ mod api_error;
 mod boxed;
 mod class;
 mod request;
+mod timeout;
 mod upstream;
 
 pub use api_error::ApiError;
+pub(crate) use api_error::ErrorCode;
 pub use boxed::BoxError;
 pub(crate) use boxed::{chain, is_answer_timeout};
 pub use class::FailureClass;
+pub use timeout::TimeoutKind;

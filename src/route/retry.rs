@@ -185,7 +185,7 @@ impl<B> Policy<Request<ChatRequest>, Response<B>, BoxError> for RetryPolicy {
             return None;
         }
         if let (Err(error), Some(attempts)) = (&*result, request.extensions().get::<Attempts>()) {
-            attempts.failed(&ApiError::of_error(&**error));
+            attempts.failed(&ApiError::from_error(&**error));
         }
         if class == FailureClass::Unanswered {
             request.extensions_mut().insert(FreshConnection);

@@ -71,7 +71,7 @@ pub(super) fn note<B>(result: &Result<Response<B>, BoxError>, attempts: &Attempt
                 }
                 attempts.begin(IN_PROCESS, "", UsageCell::new());
             }
-            attempts.failed(&ApiError::of_error(&**error));
+            attempts.failed(&ApiError::from_error(&**error));
         }
     }
 }
