@@ -18,8 +18,8 @@ use tower_completions::{BoxError, Model, Secret, TranslateLayer};
 use super::config::{self, Config, Language, Place, Provider, Signing, Timeouts};
 
 /// The models in the order of the file, each on the service of its provider.
-pub(crate) fn models(config: &Config) -> Result<Vec<Model>, InvalidConfig> {
-    let providers = config.providers.iter().map(|provider| Ok((&provider.name, connect(provider, config)?)));
+pub(crate) fn models(config: &Config, client: &Client) -> Result<Vec<Model>, InvalidConfig> {
+    let providers = config.providers.iter().map(|provider| Ok((&provider.name, connect(provider, config, client)?)));
     let providers = providers.collect::<Result<Vec<_>, InvalidConfig>>()?;
     let model = |model: &config::Model| {
         let (_, make) = providers.iter().find(|(name, _)| **name == model.provider)?;
@@ -31,18 +31,18 @@ pub(crate) fn models(config: &Config) -> Result<Vec<Model>, InvalidConfig> {
 /// Makes models that share one service.
 type MakeModel = Box<dyn Fn(&config::Model) -> Model>;
 
-fn connect(provider: &Provider, config: &Config) -> Result<MakeModel, InvalidConfig> {
+fn connect(provider: &Provider, config: &Config, client: &Client) -> Result<MakeModel, InvalidConfig> {
     match provider.language {
-        Language::OpenAi => over_http(provider, config, openai(provider)?, Mock::openai),
-        Language::Anthropic => over_http(provider, config, anthropic(provider, config)?, Mock::anthropic),
-        Language::Gemini => over_http(provider, config, gemini(provider, config)?, Mock::gemini),
-        Language::Azure => over_http(provider, config, azure(provider)?, Mock::azure),
+        Language::OpenAi => over_http(provider, config, client, openai(provider)?, Mock::openai),
+        Language::Anthropic => over_http(provider, config, client, anthropic(provider, config)?, Mock::anthropic),
+        Language::Gemini => over_http(provider, config, client, gemini(provider, config)?, Mock::gemini),
+        Language::Azure => over_http(provider, config, client, azure(provider)?, Mock::azure),
         Language::Bedrock => {
             let dialect = bedrock(provider, config)?;
             match &provider.signing {
-                None => over_http(provider, config, dialect, Mock::bedrock),
+                None => over_http(provider, config, client, dialect, Mock::bedrock),
                 Some(signing) => {
-                    let service = ServiceBuilder::new().layer(signer(signing)?).service(client(&config.timeouts));
+                    let service = ServiceBuilder::new().layer(signer(signing)?).service(client.clone());
                     Ok(serving(provider, &config.timeouts, dialect, service))
                 }
             }
@@ -53,6 +53,7 @@ fn connect(provider: &Provider, config: &Config) -> Result<MakeModel, InvalidCon
 fn over_http<D>(
     provider: &Provider,
     config: &Config,
+    client: &Client,
     dialect: D,
     mock: fn() -> Mock,
 ) -> Result<MakeModel, InvalidConfig>
@@ -62,12 +63,8 @@ where
     let timeouts = &config.timeouts;
     Ok(match provider.place {
         Place::Mock => serving(provider, timeouts, dialect, mock().keep_requests(0)),
-        _ => serving(provider, timeouts, dialect, client(timeouts)),
+        _ => serving(provider, timeouts, dialect, client.clone()),
     })
-}
-
-fn client(timeouts: &Timeouts) -> Client {
-    Client::builder().connect_timeout(timeouts.connect).build()
 }
 
 /// Where a provider is, and its key. What a mock is called nobody asks.

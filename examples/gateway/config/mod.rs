@@ -1,5 +1,6 @@
 //! What the gateway is told to be: a TOML file, checked to the last field before a port is opened.
 
+mod capacity;
 mod limits;
 mod prices;
 mod provider;
@@ -14,8 +15,9 @@ use std::time::Duration;
 use tower_completions::price::Price;
 use tower_completions::{MemoryKeys, Secret};
 
+pub(crate) use capacity::Shed;
 pub(crate) use limits::{Counters, OnStoreError};
-pub(crate) use read::{check_listen, parse};
+pub(crate) use read::{check_listen, parse, parse_again};
 pub(crate) use timeouts::Timeouts;
 
 /// A configuration in which everything is known to be usable.
@@ -25,9 +27,15 @@ pub(crate) struct Config {
     pub(crate) timeouts: Timeouts,
     /// After which silence a client hears that its stream is alive, if at all.
     pub(crate) keep_alive: Option<Duration>,
+    /// Without it, there may be as much as there is.
+    pub(crate) shed: Option<Shed>,
+    /// How long answers may take to end once the gateway is told to stop.
+    pub(crate) drain: Duration,
     pub(crate) providers: Vec<Provider>,
     pub(crate) models: Vec<Model>,
     pub(crate) keys: MemoryKeys,
+    /// Whether any key is of high priority.
+    pub(crate) has_important: bool,
     pub(crate) counters: Counters,
 }
 

@@ -2,9 +2,10 @@
 
 use std::collections::{HashMap, HashSet};
 
-use tower_completions::auth::{KeyErrorKind, Principal};
+use tower_completions::auth::{KeyErrorKind, Principal, Priority};
 use tower_completions::{Key, MemoryKeys, ModelFilter};
 
+use super::capacity::{drain, priority, shed};
 use super::limits::{Counters, counters, limits};
 use super::prices::{list_price, price};
 use super::provider::providers;
@@ -15,28 +16,47 @@ use super::{Config, Language, Model, Provider, Timeouts};
 /// The environment: a variable's value, if there is one that is UTF-8.
 pub(crate) type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
 
+/// Where a gateway listens if the file does not say.
+const LISTEN: &str = "127.0.0.1:8080";
+const MOVED: &str = "cannot change while the gateway runs; it has to be started anew";
+
 /// Reads a configuration.
 pub(crate) fn parse(source: &str, env: Environment<'_>) -> Result<Config, Refusal> {
+    parse_again(source, env, None)
+}
+
+/// Reads a configuration for a gateway that runs already, and listens where the file said before.
+pub(crate) fn parse_again(source: &str, env: Environment<'_>, bound: Option<&str>) -> Result<Config, Refusal> {
     let mut file = Table::parse(source)?;
     file.not_yet(["usage"])?;
+    let moved = |listen: &str| bound.is_some_and(|bound| bound != listen);
     let listen = match file.take("listen") {
-        Some(listen) => check_listen(listen.text()?).map_err(|reason| listen.refuse(reason))?,
-        None => "127.0.0.1:8080".to_owned(),
+        Some(listen) => {
+            let address = check_listen(listen.text()?).map_err(|reason| listen.refuse(reason))?;
+            if moved(&address) {
+                return Err(listen.refuse(MOVED));
+            }
+            address
+        }
+        None if moved(LISTEN) => return Err(file.refuse("listen", MOVED)),
+        None => LISTEN.to_owned(),
     };
     let timeouts = match file.take("timeouts") {
         Some(table) => timeouts(table.table()?)?,
         None => Timeouts::default(),
     };
     let keep_alive = file.take("keep_alive").map(|table| keep_alive(table.table()?)).transpose()?;
+    let shed = file.take("shed").map(|table| shed(table.table()?)).transpose()?;
+    let drain = drain(file.take("shutdown"))?;
     let counters = match file.take("limits") {
         Some(table) => counters(table.table()?)?,
         None => Counters::default(),
     };
     let providers = providers(file.tables("providers")?, env)?;
     let models = models(file.tables("models")?, &providers)?;
-    let keys = keys(file.tables("keys")?)?;
+    let (keys, has_important) = keys(file.tables("keys")?)?;
     file.finish()?;
-    Ok(Config { listen, timeouts, keep_alive, providers, models, keys, counters })
+    Ok(Config { listen, timeouts, keep_alive, shed, drain, has_important, providers, models, keys, counters })
 }
 
 /// Checks an address: a host, a colon and a port.
@@ -79,22 +99,31 @@ fn model(mut table: Table<'_>, ids: &mut HashSet<String>, providers: &[Provider]
     Ok(Model { id, provider: name, upstream, capabilities_of, price })
 }
 
-fn keys(tables: Vec<Table<'_>>) -> Result<MemoryKeys, Refusal> {
+/// The keys, and whether any is of high priority.
+fn keys(tables: Vec<Table<'_>>) -> Result<(MemoryKeys, bool), Refusal> {
     let mut ids = HashSet::new();
     let mut keys = Vec::with_capacity(tables.len());
     let mut secrets = HashMap::with_capacity(tables.len());
-    for table in tables {
-        let (id, key, secret) = key(table, &mut ids)?;
+    let mut has_important = false;
+    for mut table in tables {
+        let priority = table.take("priority").map(|value| priority(&value)).transpose()?.unwrap_or_default();
+        has_important |= priority == Priority::High;
+        let (id, key, secret) = key(table, priority, &mut ids)?;
         keys.push(key);
         secrets.insert(id, secret);
     }
-    MemoryKeys::from_keys(keys).map_err(|error| secrets[error.id()].refuse(reason(error.kind())))
+    let keys = MemoryKeys::from_keys(keys).map_err(|error| secrets[error.id()].refuse(reason(error.kind())))?;
+    Ok((keys, has_important))
 }
 
 /// A key with its id, and the field that holds its secret.
-fn key<'a>(mut table: Table<'a>, ids: &mut HashSet<String>) -> Result<(String, Key, Value<'a>), Refusal> {
+fn key<'a>(
+    mut table: Table<'a>,
+    priority: Priority,
+    ids: &mut HashSet<String>,
+) -> Result<(String, Key, Value<'a>), Refusal> {
     let id = unique(&table.require("id")?, ids)?;
-    let caller = Principal::new(id.as_str()).limits(limits(&mut table)?);
+    let caller = Principal::new(id.as_str()).limits(limits(&mut table)?).priority(priority);
     let caller = match table.take("models") {
         Some(models) => caller.models(ModelFilter::new(models.texts()?)),
         None => caller,

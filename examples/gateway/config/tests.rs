@@ -31,6 +31,11 @@ fn the_whole_file_is_understood() {
         total_ms = 3_600_000
         [keep_alive]
         interval_ms = 15000
+        [shed]
+        max_in_flight = 2_000
+        low_share = 0.25
+        [shutdown]
+        drain_ms = 1000
         [limits]
         redis = "redis://user:planted@127.0.0.1:6379/0"
         on_store_error = "open"
@@ -65,6 +70,7 @@ fn the_whole_file_is_understood() {
         parallel = 20
         budget_usd = 10.5
         budget_window = "month"
+        priority = "high"
         [[keys]]
         id = "bob"
         secret_sha256 = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
@@ -75,7 +81,9 @@ fn the_whole_file_is_understood() {
     let (millis, seconds) = (Duration::from_millis, Duration::from_secs);
     assert_eq!((timeouts.connect, timeouts.first_byte, timeouts.idle), (millis(1500), seconds(60), seconds(30)));
     assert_eq!((timeouts.first_token, timeouts.total), (Some(seconds(45)), Some(seconds(3600))));
-    assert_eq!(config.keep_alive, Some(seconds(15)));
+    assert_eq!((config.keep_alive, config.drain), (Some(seconds(15)), seconds(1)));
+    let shed = Shed { max_in_flight: 2_000, normal_share: None, low_share: 0.25 };
+    assert_eq!((config.shed.as_ref(), config.has_important), (Some(&shed), true));
     let languages: Vec<Language> = config.providers.iter().map(|provider| provider.language).collect();
     assert_eq!(languages, [Language::OpenAi, Language::Anthropic, Language::Anthropic]);
     assert!(matches!(&config.providers[0].place, Place::Remote { key: Some(key), .. } if key.expose() == "sk-planted"));
@@ -201,6 +209,15 @@ fn bad_files_are_refused_with_line_and_field() {
         ("[keep_alive]\n".to_owned(), 1, "keep_alive.interval_ms", "missing"),
         ("[keep_alive]\ninterval_ms = 0".to_owned(), 2, "keep_alive.interval_ms", "between 1"),
         ("[keep_alive]\ninterval_ms = 1\nx = 1".to_owned(), 3, "keep_alive.x", "unknown field"),
+        // Capacity.
+        ("[shed]\nlow_share = 1".to_owned(), 1, "shed.max_in_flight", "missing"),
+        ("[shed]\nmax_in_flight = -1".to_owned(), 2, "shed.max_in_flight", "at least 0"),
+        ("[shed]\nmax_in_flight = 1\nlow_share = 1.5".to_owned(), 3, "shed.low_share", "between 0 and 1"),
+        ("[shed]\nmax_in_flight = 1\nnormal_share = \"planted\"".to_owned(), 3, "shed.normal_share", "between 0 and 1"),
+        ("[shed]\nmax_in_flight = 1\nqueue = 1".to_owned(), 3, "shed.queue", "unknown field"),
+        ("[shutdown]\ndrain = 1".to_owned(), 1, "shutdown.drain_ms", "missing"),
+        ("[shutdown]\ndrain_ms = 0".to_owned(), 2, "shutdown.drain_ms", "between 1"),
+        (key("secret = \"planted\"\npriority = \"planted\""), 4, "keys.priority", "low, normal or high"),
         // Providers.
         ("providers = \"planted\"".to_owned(), 1, "providers", "array of tables"),
         ("[providers]\nname = \"p\"".to_owned(), 1, "providers", "array of tables"),
@@ -301,3 +318,14 @@ fn bad_files_are_refused_with_line_and_field() {
 }
 
 const SHA256_OF_HELLO: &str = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
+
+#[test]
+fn a_gateway_that_runs_does_not_move() {
+    let at = |source: &str, bound| parse_again(source, &env, Some(bound)).map(|config| config.listen);
+    assert_eq!(at("listen = \"[::1]:0\"", "[::1]:0").unwrap(), "[::1]:0");
+    assert_eq!(at("", "127.0.0.1:8080").unwrap(), "127.0.0.1:8080");
+    for (source, refused) in [("\nlisten = \"[::1]:1\"", "2: listen: "), ("", "1: listen: ")] {
+        let refusal = at(source, "[::1]:0").unwrap_err().to_string();
+        assert!(refusal.starts_with(refused) && refusal.contains("started anew"), "{refusal}");
+    }
+}
