@@ -12,6 +12,7 @@ mod config;
 mod demo;
 mod drain;
 mod kept;
+mod models;
 mod provider;
 mod reload;
 mod request_id;

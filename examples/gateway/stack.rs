@@ -17,7 +17,7 @@ use tower_http::timeout::RequestBodyTimeoutLayer;
 
 use super::config::Config;
 use super::kept::Kept;
-use super::provider;
+use super::models;
 use super::request_id::RandomId;
 
 /// How long a client may pause while it sends its request.
@@ -30,8 +30,8 @@ where
     B::Data: Send,
     B::Error: Into<BoxError>,
 {
-    let router = ModelRouter::new(provider::models(config, &kept.client(config))?);
-    let models = router.models();
+    let router = ModelRouter::new(models::models(config, &kept.client(config))?);
+    let list = router.models();
 
     let known = ModelFilter::new(config.models.iter().map(|model| model.id.as_str()));
     let limits = kept.limits(&config.counters)?.prices(prices(config)).models(known);
@@ -49,7 +49,7 @@ where
         .layer(SetRequestIdLayer::x_request_id(RandomId))
         .layer(PropagateRequestIdLayer::x_request_id())
         .layer(AuthLayer::new(config.keys.clone()))
-        .service(UsageEndpoint::new(Endpoint::new(chat, models), usage));
+        .service(UsageEndpoint::new(Endpoint::new(chat, list), usage));
     Ok(service)
 }
 

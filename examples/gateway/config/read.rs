@@ -7,11 +7,12 @@ use tower_completions::{Key, MemoryKeys, ModelFilter};
 
 use super::capacity::{drain, priority, shed};
 use super::limits::{Counters, counters, limits};
-use super::prices::{list_price, price};
+use super::models::models;
 use super::provider::providers;
+use super::routing::{health, retry};
 use super::table::{Refusal, Table, Value};
 use super::timeouts::{keep_alive, timeouts};
-use super::{Config, Language, Model, Provider, Timeouts};
+use super::{Config, Health, Retry, Timeouts};
 
 /// The environment: a variable's value, if there is one that is UTF-8.
 pub(crate) type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
@@ -52,11 +53,32 @@ pub(crate) fn parse_again(source: &str, env: Environment<'_>, bound: Option<&str
         Some(table) => counters(table.table()?)?,
         None => Counters::default(),
     };
+    let retry = match file.take("retry") {
+        Some(table) => retry(table.table()?)?,
+        None => Retry::default(),
+    };
+    let health = match file.take("health") {
+        Some(table) => health(table.table()?)?,
+        None => Health::default(),
+    };
     let providers = providers(file.tables("providers")?, env)?;
     let models = models(file.tables("models")?, &providers)?;
     let (keys, has_important) = keys(file.tables("keys")?)?;
     file.finish()?;
-    Ok(Config { listen, timeouts, keep_alive, shed, drain, has_important, providers, models, keys, counters })
+    Ok(Config {
+        listen,
+        timeouts,
+        keep_alive,
+        shed,
+        drain,
+        retry,
+        health,
+        has_important,
+        providers,
+        models,
+        keys,
+        counters,
+    })
 }
 
 /// Checks an address: a host, a colon and a port.
@@ -67,39 +89,6 @@ pub(crate) fn check_listen(address: &str) -> Result<String, &'static str> {
     }
 }
 
-fn models(tables: Vec<Table<'_>>, providers: &[Provider]) -> Result<Vec<Model>, Refusal> {
-    let mut ids = HashSet::new();
-    tables.into_iter().map(|table| model(table, &mut ids, providers)).collect()
-}
-
-fn model(mut table: Table<'_>, ids: &mut HashSet<String>, providers: &[Provider]) -> Result<Model, Refusal> {
-    let id = unique(&table.require("id")?, ids)?;
-    let provider = table.require("provider")?;
-    let name = provider.text()?.to_owned();
-    let Some(found) = providers.iter().find(|provider| provider.name == name) else {
-        return Err(provider.refuse("there is no provider of this name"));
-    };
-    let upstream = match table.take("upstream") {
-        Some(upstream) => upstream.text()?.to_owned(),
-        None => id.clone(),
-    };
-    let capabilities_of = match table.take("capabilities_of") {
-        Some(of) if matches!(found.language, Language::OpenAi | Language::Azure) => {
-            return Err(of.refuse("is for anthropic, bedrock and gemini; this provider says itself what it takes"));
-        }
-        Some(of) => Some(of.text()?.to_owned()),
-        None => None,
-    };
-    let price = match table.take("price") {
-        Some(value) => Some(price(value.table()?)?),
-        None => list_price(found, &upstream),
-    };
-    table.not_yet(["fallbacks"])?;
-    table.finish()?;
-    Ok(Model { id, provider: name, upstream, capabilities_of, price })
-}
-
-/// The keys, and whether any is of high priority.
 fn keys(tables: Vec<Table<'_>>) -> Result<(MemoryKeys, bool), Refusal> {
     let mut ids = HashSet::new();
     let mut keys = Vec::with_capacity(tables.len());

@@ -137,6 +137,12 @@ impl<'a> Value<'a> {
         self.items().map(|item| item.text().map(str::to_owned)).collect()
     }
 
+    /// An array of values of any type.
+    pub(super) fn list(self) -> Result<Vec<Value<'a>>, Refusal> {
+        let DeValue::Array(_) = &self.value else { return Err(self.mistyped("an array of strings")) };
+        Ok(self.items().collect())
+    }
+
     /// A time of at least one millisecond.
     pub(super) fn millis(&self) -> Result<Duration, Refusal> {
         let DeValue::Integer(integer) = &self.value else {
