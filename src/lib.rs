@@ -54,7 +54,7 @@
 //! | [`chat`] | [`ChatLayer`], [`ChatRequest`]: the border; the verbs of an answer and their writers | checked requests and OpenAI's errors for a model of one's own |
 //! | [`limit`] | [`RateLimitLayer`], [`LimitStore`], `MemoryLimits`: requests, tokens, answers at once and money | limits in front of somebody's vLLM |
 //! | [`price`] | `Price`, `PriceBook`: what tokens cost | the cost of a usage in a command-line tool |
-//! | [`route`] | [`ModelRouter`], [`Endpoint`]: who answers which model, and the list of models | several models behind one URL |
+//! | [`route`] | [`ModelRouter`], `Targets`, [`Endpoint`]: who answers which model, who stands in, and the list of models | several models behind one URL; several keys or regions behind one model |
 //! | [`translate`] | [`TranslateLayer`] and the dialects | a provider's protocol in a command-line tool |
 //! | `replay` | `SignatureLayer`, `SignatureStore`: signed reasoning for clients that do not send it back | tool loops with plain SDKs |
 //! | [`usage`] | [`Usage`], [`UsageCell`], [`Served`]: what an answer tells the layers outside it | metering |
@@ -79,6 +79,7 @@
 //! | `bedrock` | no | `translate::Bedrock`, and the signer of its requests |
 //! | `client` | no | `client::Client`: hyper-util's pool over rustls |
 //! | `redis` | no | `limit::redis`: limits and budgets of several processes in one Redis |
+//! | `retry` | no | `route::RetryPolicy`, with tokio's timer |
 //! | `timers` | no | `TimeoutLayer` and `KeepAliveLayer`, with tokio's timer |
 //! | `mock` | no | `mock::Mock`: scripted providers, in process and on sockets |
 //!
@@ -145,3 +146,6 @@ struct Readme;
 #[cfg(doctest)]
 #[doc = include_str!("../docs/limits.md")]
 struct LimitsPage;
+#[cfg(doctest)]
+#[doc = include_str!("../docs/routing.md")]
+struct RoutingPage;
