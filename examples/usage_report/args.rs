@@ -3,9 +3,9 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use crate::calendar::{Day, Time};
-use crate::filter::Filter;
-use crate::groups::{Dimension, Sort};
+use super::calendar::{Day, Time};
+use super::filter::Filter;
+use super::groups::{Dimension, Sort};
 
 pub(crate) const HELP: &str = "\
 Who used what: reads usage logs and prints requests, tokens, cost, errors and times.
@@ -20,7 +20,7 @@ Usage: usage_report [OPTIONS] FILE...
                     (default: key,model)
   --sort ORDER      rows by name, or the largest first by cost, requests or tokens (default: name)
   --format FORMAT   text, csv, or html: a page that opens offline (default: by the ending of --output, or text)
-  --output FILE     write there instead of to standard output
+  --output FILE     write there instead of to standard output, whole or not at all (also -o)
 
   --from TIME       only requests at this time or later: a day (2026-11-30) or a time (2026-11-30T18:00:00Z)
   --to TIME         only requests before this time, or on this day and before
@@ -32,7 +32,7 @@ Usage: usage_report [OPTIONS] FILE...
   --progress        say how far it is also where standard error is no terminal
   --help            print this
 
-All times are in UTC. p50 and p99 are right to 1 %, and leave refused requests out. Memory depends on the number of
+All times are in UTC. p50 and p99 are right to 1.5 %, and leave refused requests out. Memory depends on the number of
 rows, not on the length of the logs. Lines that are not understood are counted and named on standard error.
 ";
 
@@ -92,7 +92,7 @@ pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Option<A
                 let word = text()?;
                 format = Some(Format::named(&word).ok_or_else(|| refused(&word, "text, csv or html"))?);
             }
-            "--output" | "-o" => parsed.output = Some(value()?.into()),
+            "--output" | "-o" => parsed.output = Some(PathBuf::from(value()?)).filter(|path| path.as_os_str() != "-"),
             "--from" => {
                 let from = text()?;
                 let time = Time::parse(&from).or_else(|| Day::parse(&from).map(Day::start));

@@ -1,7 +1,7 @@
 //! What is shown of each row.
 
-use crate::entry::Outcome;
-use crate::totals::Totals;
+use super::entry::Outcome;
+use super::totals::Totals;
 
 /// A column of a table.
 pub(crate) struct Column {
@@ -197,7 +197,7 @@ mod tests {
     #[test]
     fn what_is_empty_is_not_shown_but_an_unknown_cost_is() {
         let titles = |totals: &Totals| shown(totals).iter().map(|column| column.title).collect::<Vec<_>>();
-        let mut totals = Totals { requests: 1, ..Totals::default() };
+        let mut totals = Totals::default();
         assert_eq!(titles(&totals), ["requests", "prompt", "completion", "USD", "p50", "p99", "p50", "p99"]);
         totals.unpriced = 1;
         totals.cached = 1;

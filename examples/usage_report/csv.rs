@@ -1,9 +1,9 @@
 //! A table for programs and spreadsheets: RFC 4180, with a header.
 
-use crate::columns::{COLUMNS, Value};
-use crate::groups::{Groups, Part, Sort};
-use crate::numbers::millis;
-use crate::totals::Totals;
+use super::columns::{COLUMNS, Value};
+use super::groups::{Groups, Part, Sort};
+use super::numbers::millis;
+use super::totals::Totals;
 
 /// All rows with all columns. There is no row for the sum, which would count twice when somebody adds them up.
 ///

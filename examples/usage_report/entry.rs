@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use tower_completions::json::{Kind, Raw};
 
-use crate::calendar::Time;
+use super::calendar::Time;
 
 /// One request, as a line of a usage log tells it. Fields that are not looked at may be anything.
 #[derive(Debug, PartialEq)]

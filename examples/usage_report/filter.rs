@@ -1,7 +1,7 @@
 //! Which requests are looked at.
 
-use crate::calendar::Time;
-use crate::entry::Entry;
+use super::calendar::Time;
+use super::entry::Entry;
 
 /// Which requests are looked at: those that pass everything that is set.
 #[derive(Debug, Default, PartialEq, Eq)]

@@ -4,9 +4,9 @@ use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::fmt;
 
-use crate::calendar::{Day, Month};
-use crate::entry::{Entry, Outcome};
-use crate::totals::Totals;
+use super::calendar::{Day, Month};
+use super::entry::{Entry, Outcome};
+use super::totals::Totals;
 
 /// The longest name that makes a row of its own. Models are named by clients, who may say anything.
 const LONGEST: usize = 256;

@@ -5,10 +5,10 @@ use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
-use crate::Failure;
-use crate::args::Args;
-use crate::rotated;
-use crate::visible::visible;
+use super::Failure;
+use super::args::Args;
+use super::rotated;
+use super::visible::visible;
 
 /// The longest line that is read as a whole.
 const MAX_LINE: u64 = 1 << 20;

@@ -88,9 +88,13 @@ fn write(args: &Args, shown: &str) -> Result<(), Failure> {
             _ => Ok(()),
         };
     };
-    let mut beside = path.clone().into_os_string();
-    beside.push(".part");
-    let written = fs::write(&beside, shown).and_then(|()| fs::rename(&beside, path));
+    let written = if fs::metadata(path).is_ok_and(|there| !there.is_file()) {
+        fs::write(path, shown) // a pipe, or /dev/stdout
+    } else {
+        let mut beside = path.clone().into_os_string();
+        beside.push(".part");
+        fs::write(&beside, shown).and_then(|()| fs::rename(&beside, path))
+    };
     written.map_err(|error| Failure::running(format!("{}: cannot be written: {error}", path.display())))
 }
 

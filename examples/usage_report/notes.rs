@@ -1,7 +1,7 @@
 //! What has to be said beside the figures.
 
-use crate::numbers::{bytes, thousands};
-use crate::report::Report;
+use super::numbers::{bytes, thousands};
+use super::report::Report;
 
 /// How many lines that were not understood are named.
 const NAMED: usize = 10;

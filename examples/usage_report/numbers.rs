@@ -27,14 +27,17 @@ pub(crate) fn needed_decimals(nano: u128) -> usize {
     fraction.trim_end_matches('0').len()
 }
 
-/// Dollars at a glance: cents, or three digits of what is less.
+/// Dollars at a glance: whole ones if there are many, cents, or three digits of what is less.
 pub(crate) fn dollars_short(nano: u128) -> String {
     const CENT: u128 = 10_000_000;
+    if nano >= 10_000_000 * CENT {
+        return format!("${}", thousands((nano + 50 * CENT) / (100 * CENT)));
+    }
     if nano == 0 || nano >= 100 * CENT {
         let cents = (nano + CENT / 2) / CENT;
         return format!("${}.{:02}", thousands(cents / 100), cents % 100);
     }
-    let decimals = (9 - nano.ilog10() as usize + 1).clamp(2, 9);
+    let decimals = (9 - nano.ilog10() as usize + 2).clamp(2, 9);
     format!("${:.decimals$}", nano as f64 / 1e9)
 }
 
@@ -148,6 +151,7 @@ mod tests {
             (123_456_789, "$0.123"),
             (1_000_000_000, "$1.00"),
             (1_234_567_890_000, "$1,234.57"),
+            (1_234_567_890_000_000, "$1,234,568"),
         ] {
             assert_eq!(dollars_short(nano), shown, "{nano}");
         }

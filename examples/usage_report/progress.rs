@@ -3,10 +3,11 @@
 use std::io::{self, IsTerminal, Write};
 use std::time::{Duration, Instant};
 
-use crate::numbers::bytes;
+use super::numbers::bytes;
 
-/// How often it is said, and after how many bytes it is looked whether it is time to.
+/// How often it is said on a terminal, how often elsewhere, and after how many bytes it is looked whether it is time to.
 const EVERY: Duration = Duration::from_millis(200);
+const SELDOM: Duration = Duration::from_secs(2);
 const STEP: u64 = 1 << 20;
 
 /// How far it is: on standard error, if that is a terminal or somebody asks for it.
@@ -29,7 +30,7 @@ impl Progress {
     pub(crate) fn at(&mut self, read: u64) {
         if self.wanted && read >= self.next {
             self.next = read + STEP;
-            if self.said.elapsed() >= EVERY {
+            if self.said.elapsed() >= if self.terminal { EVERY } else { SELDOM } {
                 self.said = Instant::now();
                 self.say(&line(read, self.total), false);
             }

@@ -2,15 +2,15 @@
 
 use std::io;
 
-use crate::args::{Args, Format};
-use crate::calendar::Time;
-use crate::entry::Entry;
-use crate::filter::Filter;
-use crate::groups::{Dimension, Groups};
-use crate::input::{Line, Lines, Source};
-use crate::notes::Notes;
-use crate::progress::Progress;
-use crate::recent::Recent;
+use super::args::{Args, Format};
+use super::calendar::Time;
+use super::entry::Entry;
+use super::filter::Filter;
+use super::groups::{Dimension, Groups};
+use super::input::{Line, Lines, Source};
+use super::notes::Notes;
+use super::progress::Progress;
+use super::recent::Recent;
 
 /// What was found in the logs.
 pub(crate) struct Report {

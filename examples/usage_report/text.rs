@@ -1,10 +1,10 @@
 //! A table for a terminal.
 
-use crate::columns::{self, Column, Value};
-use crate::groups::{Groups, Sort};
-use crate::numbers::{dollars, needed_decimals, thousands, time};
-use crate::totals::Totals;
-use crate::visible::{columns as width, visible};
+use super::columns::{self, Column, Value};
+use super::groups::{Groups, Sort};
+use super::numbers::{dollars, needed_decimals, thousands, time};
+use super::totals::Totals;
+use super::visible::{columns as width, visible};
 
 /// The longest name that is shown as a whole; CSV and HTML have longer ones.
 const LONGEST: usize = 40;
@@ -95,9 +95,9 @@ fn aligned(cells: &[Vec<String>], names: usize) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::entry::Entry;
+    use super::super::groups::Dimension;
     use super::*;
-    use crate::entry::Entry;
-    use crate::groups::Dimension;
 
     #[test]
     fn columns_are_aligned_and_names_cannot_break_them() {
@@ -110,11 +110,17 @@ mod tests {
             groups.add(&Entry::read(line.as_bytes()).unwrap());
         }
         let expected = "
-                                                               tokens                              cost           duration          first byte
-key     model                                     requests     prompt  completion                   USD  unknown       p50     p99         p50  p99
-"
-        .trim_start_matches('\n');
+                                                            tokens                         cost           duration          first byte
+key     model                                     requests  prompt  completion              USD  unknown       p50     p99         p50  p99
+───────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+a�[2J   mmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmm…         1       0           0  1,234.500000000        0    1.23 s  1.23 s           –    –
+模型    mmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmm…         1       0           0          unknown        1    1.23 s  1.23 s           –    –
+(none)  mmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmm…         1       0           0      0.000000001        0    1.23 s  1.23 s           –    –
+───────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+total                                                    3       0           0  1,234.500000001        1    1.23 s  1.23 s           –    –
+";
+        let expected = expected.trim_start_matches('\n');
         let shown = table(&groups, Sort::Name);
-        assert_eq!(shown.lines().next(), expected.lines().next(), "\n{shown}");
+        assert_eq!(shown, expected);
     }
 }

@@ -1,7 +1,7 @@
 //! What is added up for each row.
 
-use crate::entry::{Entry, Outcome};
-use crate::histogram::Histogram;
+use super::entry::{Entry, Outcome};
+use super::histogram::Histogram;
 
 /// The sums of some requests.
 #[derive(Clone, Debug, Default)]

@@ -8,19 +8,21 @@ use super::escape::Escaped;
 const SLOT: f64 = 10.0;
 const HEIGHT: f64 = 100.0;
 /// So few periods are drawn as wide as if there were this many: one bar need not be a wall.
-const MIN_SLOTS: usize = 14;
+const MIN_SLOTS: usize = 8;
 /// How many dates stand below a chart at most.
 const DATES: usize = 5;
 
 /// What is drawn over time.
 pub(super) struct Chart<'a> {
-    pub(super) title: &'a str,
+    pub(super) title: String,
     /// The short and the long name of each period.
     pub(super) periods: Vec<(&'a str, &'a str)>,
     pub(super) series: Vec<Series>,
     /// How a value is written at the axis, and how in a sentence.
     pub(super) axis: fn(f64) -> String,
     pub(super) say: fn(f64) -> String,
+    /// What is said where there is no value.
+    pub(super) none: &'static str,
 }
 
 /// One value for each period; nothing where there is none.
@@ -107,7 +109,7 @@ impl Chart<'_> {
         for (at, (_, long)) in self.periods.iter().enumerate() {
             let _ = write!(out, r#"<tr><th scope="row">{long}</th>"#);
             for series in &self.series {
-                let _ = write!(out, "<td>{}</td>", series.values[at].map_or("–".to_owned(), self.say));
+                let _ = write!(out, "<td>{}</td>", series.values[at].map_or(self.none.to_owned(), self.say));
             }
             out.push_str("</tr>");
         }
@@ -133,7 +135,7 @@ impl Chart<'_> {
         let _ = write!(
             out,
             r#"</div><svg viewBox="0 0 {width} {HEIGHT}" preserveAspectRatio="none" role="img" aria-label="{}. The same figures are in the table below.">"#,
-            Escaped(self.title)
+            Escaped(&self.title)
         );
         for (part, _) in &ticks {
             let _ = write!(out, r#"<path class="grid" d="M0 {:.2}H{width}"/>"#, HEIGHT * (1.0 - part));
@@ -154,11 +156,7 @@ impl Chart<'_> {
         out.push_str(r#"</svg><div class="dates" aria-hidden="true">"#);
         for at in dated(self.periods.len()) {
             let middle = (left + at as f64 + 0.5) / slots as f64 * 100.0;
-            let _ = write!(
-                out,
-                r#"<span style="left:{middle:.1}%;transform:translateX(-{middle:.1}%)">{}</span>"#,
-                self.periods[at].0
-            );
+            let _ = write!(out, r#"<span style="--at:{middle:.1}%">{}</span>"#, self.periods[at].0);
         }
         out.push_str("</div></div>");
     }
@@ -192,11 +190,12 @@ mod tests {
         let series = Series { name: "cost", class: "a", values };
         let names: Vec<String> = (1..=series.values.len()).map(|day| format!("{day} Nov")).collect();
         let chart = Chart {
-            title: "Cost <by> day",
+            title: "Cost <by> day".to_owned(),
             periods: names.iter().map(|name| (name.as_str(), name.as_str())).collect(),
             series: vec![series],
             axis: |value| format!("${value}"),
             say: |value| format!("{value} dollars"),
+            none: "–",
         };
         let mut out = String::new();
         if bars {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::visible::visible;
+use super::super::visible::visible;
 
 /// A text that is text, wherever it stands in a page: between tags or in a quoted attribute.
 pub(super) struct Escaped<'a>(pub(super) &'a str);

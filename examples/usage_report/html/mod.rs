@@ -4,17 +4,17 @@ mod chart;
 mod escape;
 mod periods;
 mod table;
+mod timeline;
 
 use std::fmt::Write;
 
-use crate::entry::Outcome;
-use crate::groups::Sort;
-use crate::numbers::{compact, dollars, dollars_short, percent, round_time, thousands, time};
-use crate::report::{Overview, Report};
-use crate::totals::Totals;
-use chart::{Chart, Series};
+use super::entry::Outcome;
+use super::groups::Sort;
+use super::numbers::{compact, dollars, percent, thousands, time};
+use super::report::{Overview, Report};
+use super::totals::Totals;
 use escape::Escaped;
-use periods::{Period, Periods};
+use periods::Periods;
 
 const STYLE: &str = include_str!("style.css");
 
@@ -47,7 +47,7 @@ pub(crate) fn page(report: &Report, sort: Sort) -> String {
     } else {
         tiles(&mut out, total);
         if let Some(overview) = &report.overview {
-            charts(&mut out, &Periods::new(&overview.days));
+            timeline::charts(&mut out, &Periods::new(&overview.days));
             rankings(&mut out, overview);
         }
         let titles: Vec<_> = report.table.by.iter().map(|dimension| dimension.title()).collect();
@@ -64,7 +64,7 @@ pub(crate) fn page(report: &Report, sort: Sort) -> String {
         let _ = write!(out, "<li>{}</li>", Escaped(&note));
     }
     out.push_str(
-        "<li>Times are in UTC. p50 and p99 are right to 1 %, and leave refused requests out. \
+        "<li>Times are in UTC. p50 and p99 are right to 1.5 %, and leave refused requests out. \
          Cached tokens are part of the prompt, reasoning is part of the completion.</li></ul></footer>\n</body>\n</html>\n",
     );
     out
@@ -92,7 +92,7 @@ fn tiles(out: &mut String, total: &Totals) {
         many => format!("{} requests have an unknown cost", thousands(many.into())),
     };
     let ended = |outcome: Outcome| total.outcome(outcome);
-    tile("Cost", &total.known_cost().map_or("unknown".to_owned(), dollars_short), &exact);
+    tile("Cost", &table::cost(total), &exact);
     tile(
         "Requests",
         &thousands(total.requests.into()),
@@ -111,76 +111,6 @@ fn tiles(out: &mut String, total: &Totals) {
     tile("Median duration", &shown(total.duration.quantile(50)), &p99);
     let p99 = format!("p99 {}", shown(total.first_byte.quantile(99)));
     tile("Median first byte", &shown(total.first_byte.quantile(50)), &p99);
-}
-
-/// The requests along time.
-fn charts(out: &mut String, periods: &Periods) {
-    let series = |name, class, value: fn(&Totals) -> Option<f64>| Series {
-        name,
-        class,
-        values: periods.all.iter().map(|period| value(&period.totals)).collect(),
-    };
-    let in_dollars = |nano: f64| format!("${}", compact(nano / 1e9));
-    let count = |value: f64| thousands(value as u128);
-    let in_time = |micros: f64| time(micros as u64);
-    let time_axis = |micros: f64| round_time(micros as u64);
-    let names: Vec<_> = periods.all.iter().map(|Period { short, long, .. }| (short.as_str(), long.as_str())).collect();
-    let mut card = |title: &str, axis: fn(f64) -> String, say: fn(f64) -> String, bars: bool, series: Vec<Series>| {
-        let title = format!("{title} by {}", periods.unit);
-        let chart = Chart { title: &title, periods: names.clone(), series, axis, say }.without_empty();
-        let _ = write!(out, "<section class=\"card\"><h2>{title}</h2>");
-        if bars {
-            chart.bars(out)
-        } else {
-            chart.lines(out)
-        }
-        chart.table(out, periods.unit);
-        out.push_str("</section>\n");
-    };
-    card(
-        "Cost",
-        in_dollars,
-        |nano| dollars_short(nano as u128),
-        true,
-        vec![series("cost", "a", |totals| totals.known_cost().map(|nano| nano as f64))],
-    );
-    card(
-        "Requests",
-        compact,
-        count,
-        true,
-        vec![
-            series("complete", "a", |totals| Some(totals.outcome(Outcome::Complete) as f64)),
-            series("aborted", "grey", |totals| Some(totals.outcome(Outcome::Aborted) as f64)),
-            series("other", "b2", |totals| Some(totals.outcome(Outcome::Other) as f64)),
-            series("refused", "amber", |totals| Some(totals.outcome(Outcome::Refused) as f64)),
-            series("failed", "red", |totals| Some(totals.outcome(Outcome::Failed) as f64)),
-        ],
-    );
-    card(
-        "Tokens",
-        compact,
-        count,
-        true,
-        vec![
-            series("prompt", "a", |totals| Some(totals.prompt.saturating_sub(totals.cached) as f64)),
-            series("cached prompt", "a2", |totals| Some(totals.cached as f64)),
-            series("completion", "b", |totals| Some(totals.completion.saturating_sub(totals.reasoning) as f64)),
-            series("reasoning", "b2", |totals| Some(totals.reasoning as f64)),
-        ],
-    );
-    card(
-        "Times",
-        in_time,
-        in_time,
-        false,
-        vec![
-            series("end, p99", "b", |totals| totals.duration.quantile(99).map(|micros| micros as f64)),
-            series("end, p50", "b2", |totals| totals.duration.quantile(50).map(|micros| micros as f64)),
-            series("first byte, p99", "a", |totals| totals.first_byte.quantile(99).map(|micros| micros as f64)),
-            series("first byte, p50", "a2", |totals| totals.first_byte.quantile(50).map(|micros| micros as f64)),
-        ],
-    );
 }
 
 /// Who, and what.

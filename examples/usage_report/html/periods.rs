@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::calendar::{Day, Month};
-use crate::groups::{Groups, Part, Sort};
-use crate::totals::Totals;
+use super::super::calendar::{Day, Month};
+use super::super::groups::{Groups, Part, Sort};
+use super::super::totals::Totals;
 
 /// How many days a chart has at most, before it has months, and how many months before it has years.
 const MAX_DAYS: u32 = 100;
@@ -54,8 +54,7 @@ impl Periods {
             std::iter::successors(Some(start), next).take_while(move |month| *month <= last)
         };
         if first.months_until(last) < MAX_MONTHS {
-            let label = |month: Month| format!("{} {:02}", month.name(), month.year() % 100);
-            let all = months(first, 1).map(|month| Period::new(label(month), month.long(), of(month, 1))).collect();
+            let all = months(first, 1).map(|month| Period::new(month.long(), month.long(), of(month, 1))).collect();
             return Self { unit: "month", all };
         }
         let year = |month: Month| month.year().to_string();
@@ -75,9 +74,9 @@ impl Period {
 
 #[cfg(test)]
 mod tests {
+    use super::super::super::entry::Entry;
+    use super::super::super::groups::Dimension;
     use super::*;
-    use crate::entry::Entry;
-    use crate::groups::Dimension;
 
     fn periods(days: &[&str]) -> (String, usize, Vec<u64>) {
         let mut groups = Groups::new(&[Dimension::Day], 1000);
@@ -103,7 +102,7 @@ mod tests {
     #[test]
     fn what_is_long_has_months_and_then_years() {
         let days = ["2025-11-30", "2025-12-01", "2025-12-31", "2026-11-01"];
-        assert_eq!(periods(&days), ("month: Nov 25, Dec 25, Jan 26".into(), 13, vec![1, 2, 1]));
+        assert_eq!(periods(&days), ("month: Nov 2025, Dec 2025, Jan 2026".into(), 13, vec![1, 2, 1]));
         let days = ["1999-11-30", "1999-12-31", "2026-11-30"];
         assert_eq!(periods(&days), ("year: 1999, 2000, 2001".into(), 28, vec![2, 1]));
     }

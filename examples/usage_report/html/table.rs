@@ -2,11 +2,11 @@
 
 use std::fmt::Write;
 
+use super::super::columns::{self, Column, Value};
+use super::super::groups::{Groups, Sort};
+use super::super::numbers::{dollars, dollars_short, needed_decimals, percent, thousands, time};
+use super::super::totals::Totals;
 use super::escape::Escaped;
-use crate::columns::{self, Column, Value};
-use crate::groups::{Groups, Sort};
-use crate::numbers::{dollars, dollars_short, needed_decimals, percent, thousands, time};
-use crate::totals::Totals;
 
 /// All rows with the columns that have something in them, and the sum.
 pub(super) fn full(out: &mut String, groups: &Groups, sort: Sort) {
@@ -93,7 +93,7 @@ pub(super) fn ranking(out: &mut String, groups: &Groups) {
     let largest = sizes.max().unwrap_or(0).max(1) as f64;
     let _ = write!(
         out,
-        r#"<table class="ranking"><thead><tr><th class="name" scope="col">{}</th><td></td><th scope="col">Cost</th><th scope="col">Requests</th><th scope="col">Failed</th></tr></thead><tbody>"#,
+        r#"<table class="ranking"><thead><tr><th class="name" scope="col">{}</th><td class="bar"></td><th scope="col">Cost</th><th scope="col">Requests</th><th scope="col">Failed</th></tr></thead><tbody>"#,
         groups.by.first().map_or("", |dimension| dimension.title())
     );
     let mut row = |title: &str, totals: &Totals| {
@@ -105,7 +105,7 @@ pub(super) fn ranking(out: &mut String, groups: &Groups) {
             r#"<td class="bar" aria-hidden="true"><svg viewBox="0 0 100 1" preserveAspectRatio="none"><rect class="a" width="{width:.2}" height="1"/></svg></td><td>{}</td><td>{}</td><td>{}</td></tr>"#,
             cost(totals),
             thousands(totals.requests.into()),
-            percent(totals.outcome(crate::entry::Outcome::Failed), totals.requests),
+            percent(totals.outcome(super::super::entry::Outcome::Failed), totals.requests),
         );
     };
     for (parts, totals) in &rows[..kept] {
