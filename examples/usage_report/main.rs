@@ -88,8 +88,8 @@ fn write(args: &Args, shown: &str) -> Result<(), Failure> {
             _ => Ok(()),
         };
     };
-    let written = if fs::metadata(path).is_ok_and(|there| !there.is_file()) {
-        fs::write(path, shown) // a pipe, or /dev/stdout
+    let written = if fs::symlink_metadata(path).is_ok_and(|there| !there.is_file()) {
+        fs::write(path, shown) // a link, a pipe, /dev/stdout
     } else {
         let mut beside = path.clone().into_os_string();
         beside.push(".part");
