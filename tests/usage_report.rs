@@ -14,6 +14,11 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
+use std::time::Duration;
+
+use tower_completions::meter::log::{LogOptions, UsageLog};
+use tower_completions::meter::{Outcome, Receipt, UsageSink};
+use tower_completions::{Usage, UsageSource};
 
 const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/usage_report");
 
@@ -152,6 +157,31 @@ usage.2026-11-29.0002.jsonl:1 (invalid JSON at byte 1), usage.jsonl:1 (invalid J
         files.sum::<u64>()
     );
     assert_eq!(err, expected);
+}
+
+#[test]
+fn what_a_usage_log_writes_is_read_to_the_last_nano_dollar() {
+    let folder = folder("written");
+    let log = UsageLog::open(folder.join("usage.jsonl"), LogOptions::new().max_bytes(10_000)).unwrap();
+    for number in 0..100_u64 {
+        let time = Duration::from_millis(1_796_040_000_000 + number);
+        let mut receipt = Receipt::new(format!("r-{number}"), time, "gpt-4o-mini");
+        receipt.key = Some("alice".into());
+        receipt.outcome = if number < 90 { Outcome::Complete } else { Outcome::Aborted };
+        receipt.usage = Usage { input: 1, cache_read: 10, output: 100, reasoning: 1_000, ..Usage::default() };
+        receipt.usage_source = if number < 90 { UsageSource::Reported } else { UsageSource::Estimated };
+        receipt.cost = (number != 50).then_some(1_000_000_001);
+        receipt.first_byte = Some(Duration::from_millis(20));
+        receipt.duration = Duration::from_millis(500);
+        log.record(&receipt);
+    }
+    drop(log);
+    let args = ["--rotated", "--by", "day,key,model", "--format", "csv", "usage.jsonl"];
+    let (code, out, err) = run(&folder, &args);
+    assert_eq!(code, Some(0), "{err}");
+    let row = "2026-11-30,alice,gpt-4o-mini,100,90,10,0,0,0,1100,1000,0,110000,100000,10,99.000000099,1,500,500,20,20";
+    assert_eq!(out.lines().skip(1).collect::<Vec<_>>(), [row]);
+    assert!(err.starts_with("100 lines in ") && !err.contains(" in 1 log") && !err.contains("not understood"), "{err}");
 }
 
 #[test]
