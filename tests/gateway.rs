@@ -282,6 +282,19 @@ fn good_files_are_checked_without_serving() {
 }
 
 #[test]
+fn the_file_in_the_docs_is_in_order() {
+    let page = include_str!("../docs/gateway.md");
+    let source = page.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    let path = file("docs", source);
+    let mut command = command(&["--check", path.to_str().unwrap()]);
+    for variable in ["OPENAI_API_KEY", "ANTHROPIC_API_KEY", "AWS_SECRET_ACCESS_KEY"] {
+        command.env(variable, "sk-planted");
+    }
+    let output = command.current_dir(path.parent().unwrap()).output().unwrap();
+    assert_eq!((output.status.code(), String::from_utf8(output.stderr).unwrap()), (Some(0), String::new()));
+}
+
+#[test]
 fn a_port_that_is_taken_is_told_with_the_way_out() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let (code, out, err) = run(&["--listen", &taken.local_addr().unwrap().to_string()]);
