@@ -84,6 +84,7 @@ pub struct ClientBuilder {
     connect_timeout: Duration,
     pool_idle_timeout: Duration,
     pool_max_idle_per_host: usize,
+    http2_only: bool,
 }
 
 impl ClientBuilder {
@@ -93,6 +94,7 @@ impl ClientBuilder {
             connect_timeout: Duration::from_secs(5),
             pool_idle_timeout: Duration::from_secs(60),
             pool_max_idle_per_host: usize::MAX,
+            http2_only: false,
         }
     }
 
@@ -114,6 +116,13 @@ impl ClientBuilder {
     #[must_use]
     pub fn pool_max_idle_per_host(mut self, connections: usize) -> Self {
         self.pool_max_idle_per_host = connections;
+        self
+    }
+
+    /// HTTP/2 and nothing else, also where there is no TLS to agree on it: for servers of one's own that are known to speak it.
+    #[must_use]
+    pub fn http2_prior_knowledge(mut self) -> Self {
+        self.http2_only = true;
         self
     }
 
@@ -143,6 +152,7 @@ impl ClientBuilder {
                 .pool_max_idle_per_host(max_idle)
                 .http2_max_local_error_reset_streams(LOCAL_RESETS)
                 .http2_adaptive_window(true)
+                .http2_only(self.http2_only)
                 .build(connector.clone())
         };
         Client { pool: pool(self.pool_max_idle_per_host), fresh: pool(0) }
