@@ -60,6 +60,9 @@
 //! | [`usage`] | [`Usage`], [`UsageCell`], [`Served`]: what an answer tells the layers outside it | metering |
 //! | [`error`](mod@error) | [`ApiError`]: OpenAI's error object | refusals by the host's own layers |
 //! | [`body`], [`clock`], [`json`], [`secret`] | what the others are made of | |
+//! | [`shed`] | [`ShedLayer`]: a cap on the answers of all callers together, by priority | a server that stays up under a flood |
+//! | `timeout` | `TimeoutLayer`: first byte, first token, silence, the whole answer | streams that never hang in front of somebody's vLLM |
+//! | `keep_alive` | `KeepAliveLayer`: comments in a stream's silences | any server of event streams |
 //! | `client` | a ready-made HTTP client | |
 //! | `mock` | providers that are not real | tests and demos |
 //!
@@ -76,14 +79,18 @@
 //! | `bedrock` | no | `translate::Bedrock`, and the signer of its requests |
 //! | `client` | no | `client::Client`: hyper-util's pool over rustls |
 //! | `redis` | no | `limit::redis`: limits and budgets of several processes in one Redis |
+//! | `timers` | no | `TimeoutLayer` and `KeepAliveLayer`, with tokio's timer |
 //! | `mock` | no | `mock::Mock`: scripted providers, in process and on sockets |
 //!
 //! Without features nothing here needs a runtime: no task is spawned and no timer started.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "timers")]
+mod alarm;
 pub mod auth;
 pub mod body;
+mod calendar;
 pub mod chat;
 #[cfg(feature = "client")]
 pub mod client;
@@ -92,6 +99,8 @@ mod collect;
 mod decimal;
 pub mod error;
 pub mod json;
+#[cfg(feature = "timers")]
+pub mod keep_alive;
 pub mod limit;
 mod media_type;
 pub mod meter;
@@ -103,6 +112,9 @@ pub mod price;
 pub mod replay;
 pub mod route;
 pub mod secret;
+pub mod shed;
+#[cfg(feature = "timers")]
+pub mod timeout;
 pub mod translate;
 pub mod usage;
 
@@ -112,9 +124,14 @@ pub use auth::{Key, MemoryKeys};
 pub use body::ResponseBody;
 pub use chat::{ChatLayer, ChatRequest};
 pub use error::{ApiError, BoxError};
+#[cfg(feature = "timers")]
+pub use keep_alive::KeepAliveLayer;
 pub use limit::{LimitStore, RateLimitLayer};
 pub use route::{Endpoint, Model, ModelRouter};
 pub use secret::Secret;
+pub use shed::ShedLayer;
+#[cfg(feature = "timers")]
+pub use timeout::TimeoutLayer;
 pub use translate::TranslateLayer;
 pub use usage::{Attempts, Observed, Served, Usage, UsageCell, UsageSource};
 

@@ -9,162 +9,24 @@
 #[allow(dead_code, reason = "here it is only tested")]
 mod example;
 
-use std::env;
+#[path = "support/process.rs"]
+mod process;
+
 use std::fs;
-use std::io::{BufRead, BufReader, Read};
-use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStderr, ChildStdout, Command, ExitStatus, Stdio};
-use std::sync::OnceLock;
+use std::io::BufRead;
+use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::{Request, Response, Version};
-use http_body::Body;
+use http::{Request, Version};
 use http_body_util::{BodyExt, Full};
 use serde_json::{Value, json};
 use tower::ServiceExt;
 use tower_completions::client::Client;
 use tower_completions::mock::{Answer, Mock};
 
-/// The program, built with the profile of this test.
-fn program() -> &'static Path {
-    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
-    PROGRAM.get_or_init(|| {
-        let test = env::current_exe().unwrap();
-        let directory = test.parent().and_then(Path::parent).unwrap();
-        let profile = match directory.file_name().and_then(|name| name.to_str()) {
-            Some("debug") | None => "dev",
-            Some(profile) => profile,
-        };
-        let cargo = env::var_os("CARGO").unwrap_or_else(|| env!("CARGO").into());
-        let build = Command::new(cargo)
-            .current_dir(env!("CARGO_MANIFEST_DIR"))
-            .args(["build", "--quiet", "--example", "gateway", "--profile", profile])
-            .status();
-        assert!(build.unwrap().success());
-        directory.join("examples/gateway")
-    })
-}
-
-fn command(args: &[&str]) -> Command {
-    let mut command = Command::new(program());
-    command.args(args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    command.env("GATEWAY_TEST_KEY", "sk-planted").env_remove("GATEWAY_TEST_NO_KEY");
-    command
-}
-
-/// Runs it to its end: the code, and what it said on stdout and stderr.
-fn run(args: &[&str]) -> (Option<i32>, String, String) {
-    let output = command(args).output().unwrap();
-    (output.status.code(), String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap())
-}
-
-/// A gateway that is ready.
-struct Gateway {
-    child: Child,
-    stdout: BufReader<ChildStdout>,
-    stderr: BufReader<ChildStderr>,
-    url: String,
-}
-
-impl Gateway {
-    fn start(args: &[&str]) -> Self {
-        let mut child = command(args).spawn().unwrap();
-        let mut stdout = BufReader::new(child.stdout.take().unwrap());
-        let stderr = BufReader::new(child.stderr.take().unwrap());
-        let mut line = String::new();
-        stdout.read_line(&mut line).unwrap();
-        let url = line.strip_prefix("listening on ").unwrap_or_default().trim_end().to_owned();
-        assert!(url.starts_with("http://127.0.0.1:"), "{line}");
-        Self { child, stdout, stderr, url }
-    }
-
-    fn configured(name: &str, source: &str) -> Self {
-        Self::start(&["--config", file(name, source).to_str().unwrap()])
-    }
-
-    fn signal(&self, signal: &str) {
-        assert!(Command::new("kill").args([signal, &self.child.id().to_string()]).status().unwrap().success());
-    }
-
-    /// Waits for the end: how it ended, and all it said that was not read yet.
-    fn ended(mut self) -> (ExitStatus, String, String) {
-        let begin = Instant::now();
-        let status = loop {
-            match self.child.try_wait().unwrap() {
-                Some(status) => break status,
-                None => assert!(begin.elapsed() < Duration::from_secs(10), "it does not end"),
-            }
-            sleep(Duration::from_millis(10));
-        };
-        let (mut out, mut err) = (String::new(), String::new());
-        self.stdout.read_to_string(&mut out).unwrap();
-        self.stderr.read_to_string(&mut err).unwrap();
-        (status, out, err)
-    }
-
-    fn chat(&self, key: &str, body: &Value) -> Request<Full<Bytes>> {
-        let request = Request::post(format!("{}/v1/chat/completions", self.url));
-        let request = request.header("authorization", format!("Bearer {key}"));
-        request.header("content-type", "application/json").body(body.to_string().into()).unwrap()
-    }
-
-    fn get(&self, path: &str, key: &str) -> Request<Full<Bytes>> {
-        let request = Request::get(format!("{}{path}", self.url)).header("authorization", format!("Bearer {key}"));
-        request.body(Full::default()).unwrap()
-    }
-}
-
-impl Drop for Gateway {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// A file of this process's own.
-fn file(name: &str, source: &str) -> PathBuf {
-    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("gateway-{}-{name}.toml", std::process::id()));
-    fs::write(&path, source).unwrap();
-    path
-}
-
-async fn send(request: Request<Full<Bytes>>) -> Response<String> {
-    read(Client::new().oneshot(request).await.unwrap()).await
-}
-
-async fn read(response: Response<impl Body<Data = Bytes, Error: std::fmt::Debug>>) -> Response<String> {
-    let (head, body) = response.into_parts();
-    let body = body.collect().await.unwrap().to_bytes();
-    Response::from_parts(head, String::from_utf8(body.into()).unwrap())
-}
-
-fn parsed(answer: &Response<String>) -> Value {
-    serde_json::from_str(answer.body()).unwrap()
-}
-
-/// The status, and the code of OpenAI's error object.
-fn refusal(answer: &Response<String>) -> (u16, Value) {
-    (answer.status().as_u16(), parsed(answer)["error"]["code"].clone())
-}
-
-/// What an answer says, be it whole or a stream. A stream has to end in `[DONE]`.
-fn content(answer: &Response<String>) -> String {
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    if answer.headers()["content-type"] == "application/json" {
-        return text(&parsed(answer)["choices"][0]["message"]["content"]);
-    }
-    let events: Vec<_> = answer.body().lines().filter_map(|line| line.strip_prefix("data: ")).collect();
-    let (done, chunks) = events.split_last().unwrap();
-    assert_eq!(*done, "[DONE]");
-    let chunks = chunks.iter().map(|chunk| serde_json::from_str::<Value>(chunk).unwrap());
-    chunks.map(|chunk| text(&chunk["choices"][0]["delta"]["content"])).collect()
-}
-
-fn hello(model: &str, stream: bool) -> Value {
-    json!({"model": model, "stream": stream, "messages": [{"role": "user", "content": "Good morning"}]})
-}
+use process::{Gateway, content, file, hello, over, parsed, read, refusal, run, send};
 
 /// What a shell would make of `curl URL -H 'NAME: VALUE' … -d 'BODY'`.
 fn pasted(line: &str) -> Request<Full<Bytes>> {
@@ -229,15 +91,6 @@ async fn requests_are_refused_as_openai_does() {
         assert_eq!(refusal(&send(request).await), (status, code.into()), "{what}");
     }
     assert_eq!(send(gateway.get("/v1/chat/completions", "sk-demo")).await.status(), 405);
-}
-
-/// A configuration with one real provider.
-fn over(base_url: &str, timeouts: &str) -> String {
-    format!(
-        "listen = \"127.0.0.1:0\"\n[timeouts]\n{timeouts}\n[[providers]]\nname = \"upstream\"\nprotocol = \"openai\"\n\
-         base_url = \"{base_url}/v1\"\napi_key_env = \"GATEWAY_TEST_KEY\"\n[[models]]\nid = \"small\"\nprovider = \"upstream\"\n\
-         upstream = \"gpt-4o-mini\"\n[[keys]]\nid = \"alice\"\nsecret = \"sk-alice\"\n"
-    )
 }
 
 #[tokio::test]

@@ -10,7 +10,6 @@
 mod args;
 mod config;
 mod demo;
-mod idle;
 mod provider;
 mod request_id;
 mod serve;

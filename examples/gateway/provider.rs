@@ -4,10 +4,10 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
 use http_body_util::Full;
-use tower::timeout::TimeoutLayer;
 use tower::{Service, ServiceBuilder};
 use tower_completions::client::Client;
 use tower_completions::mock::Mock;
+use tower_completions::timeout::TimeoutLayer;
 use tower_completions::translate::bedrock::{Credentials, SigV4Layer};
 use tower_completions::translate::openai::Profile;
 use tower_completions::translate::{
@@ -16,7 +16,6 @@ use tower_completions::translate::{
 use tower_completions::{BoxError, Model, Secret, TranslateLayer};
 
 use super::config::{self, Config, Language, Place, Provider, Signing, Timeouts};
-use super::idle::IdleTimeout;
 
 /// The models in the order of the file, each on the service of its provider.
 pub(crate) fn models(config: &Config) -> Result<Vec<Model>, InvalidConfig> {
@@ -154,12 +153,13 @@ where
     B::Error: Into<BoxError>,
 {
     let name = provider.name.clone();
-    let idle = timeouts.idle;
-    let service = ServiceBuilder::new()
-        .map_response(move |response| IdleTimeout::wrap(response, idle))
-        .layer(TimeoutLayer::new(timeouts.first_byte))
-        .layer(TranslateLayer::new(dialect).provider(name.as_str()))
-        .service(http);
+    let timeouts = TimeoutLayer::new()
+        .first_byte(timeouts.first_byte)
+        .first_token(timeouts.first_token)
+        .idle(timeouts.idle)
+        .total(timeouts.total);
+    let service =
+        ServiceBuilder::new().layer(timeouts).layer(TranslateLayer::new(dialect).provider(name.as_str())).service(http);
     Box::new(move |model| {
         Model::new(model.id.as_str(), service.clone()).upstream(model.upstream.as_str()).owned_by(name.as_str())
     })

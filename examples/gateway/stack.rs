@@ -8,6 +8,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
 use tower::{Service, ServiceBuilder};
+use tower_completions::keep_alive::KeepAliveLayer;
 use tower_completions::limit::redis::{OnStoreError, RedisLimits, RedisOptions};
 use tower_completions::limit::{MemoryLimits, UsageEndpoint};
 use tower_completions::price::PriceBook;
@@ -38,6 +39,7 @@ where
     let limits = limits.prices(prices(config)).models(known);
     let usage = limits.usage();
     let chat = ServiceBuilder::new()
+        .layer(KeepAliveLayer::new(config.keep_alive))
         .layer(RequestBodyTimeoutLayer::new(UPLOAD_PAUSE))
         .layer(ChatLayer::new())
         .layer(limits)

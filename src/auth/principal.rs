@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use http::Extensions;
 
-use super::{Limits, ModelFilter, Scope};
+use super::{Limits, ModelFilter, Priority, Scope};
 
 /// Who is asking, and what they may do: the request extension that [`AuthLayer`](super::AuthLayer) or the host's own
 /// login leaves for the layers inside.
@@ -34,6 +34,8 @@ pub struct Principal {
     pub limits: Limits,
     /// What the caller belongs to and shares limits with, such as a team and an organisation; all of them apply.
     pub scopes: Arc<[Scope]>,
+    /// How much the caller matters when there is too much to do.
+    pub priority: Priority,
     data: Arc<Extensions>,
 }
 
@@ -45,6 +47,7 @@ impl Principal {
             models: ModelFilter::all(),
             limits: Limits::new(),
             scopes: Arc::default(),
+            priority: Priority::default(),
             data: Arc::default(),
         }
     }
@@ -67,6 +70,13 @@ impl Principal {
     #[must_use]
     pub fn scopes(mut self, scopes: impl IntoIterator<Item = Scope>) -> Self {
         self.scopes = scopes.into_iter().collect();
+        self
+    }
+
+    /// Sets how much the caller matters when there is too much to do.
+    #[must_use]
+    pub fn priority(mut self, priority: Priority) -> Self {
+        self.priority = priority;
         self
     }
 

@@ -2,7 +2,7 @@
 
 use bytes::{Bytes, BytesMut};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use http::{HeaderValue, Response};
+use http::{HeaderName, HeaderValue, Response};
 
 use super::answer::AnswerHead;
 use super::chunk_writer::ChunkWriter;
@@ -95,6 +95,7 @@ impl AnswerWriter {
     pub fn respond<B>(&self, body: B) -> Response<B> {
         let mut response = Response::new(body);
         let headers = response.headers_mut();
+        headers.reserve(USUAL_HEADERS);
         match self.form {
             Form::Message(_) => {
                 headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type::JSON));
@@ -106,11 +107,24 @@ impl AnswerWriter {
     }
 }
 
+/// How many headers an answer has when all layers have said what they know.
+const USUAL_HEADERS: usize = 12;
+
 /// The headers of a streamed answer.
 pub(crate) fn stream_headers(headers: &mut http::HeaderMap) {
+    headers.reserve(USUAL_HEADERS);
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type::EVENTS));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    unbuffered(headers);
 }
+
+/// Asks whoever stands between to pass events on as they come; `x-accel-buffering` is nginx's, and others have taken it up.
+/// What is there already stays.
+pub(crate) fn unbuffered(headers: &mut http::HeaderMap) {
+    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-cache"));
+    headers.entry(ACCEL_BUFFERING).or_insert(HeaderValue::from_static("no"));
+}
+
+const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
 /// Passes a verb on to the writer.
 macro_rules! tell {

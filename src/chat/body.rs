@@ -7,6 +7,7 @@ use http::header::CONTENT_TYPE;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
+use super::tail::Tail;
 use crate::body::ResponseBody;
 use crate::error::{ApiError, BoxError};
 use crate::media_type;
@@ -31,31 +32,6 @@ impl<B> ChatBody<B> {
         let content_type = response.headers().get(CONTENT_TYPE);
         let is_stream = content_type.is_some_and(|value| media_type::is(value, media_type::EVENTS));
         response.map(|inner| ResponseBody::inner(Self { inner, events: is_stream.then(Tail::default), over: false }))
-    }
-}
-
-/// The last bytes of a stream: do they end an event?
-#[derive(Debug)]
-struct Tail([u8; 4]);
-
-impl Default for Tail {
-    fn default() -> Self {
-        Self(*b"\n\n\n\n")
-    }
-}
-
-impl Tail {
-    fn push(&mut self, data: &[u8]) {
-        for &byte in &data[data.len().saturating_sub(4)..] {
-            self.0.rotate_left(1);
-            self.0[3] = byte;
-        }
-    }
-
-    fn is_between_events(&self) -> bool {
-        let text = &self.0[..];
-        let line = text.strip_suffix(b"\r\n").or(text.strip_suffix(b"\n")).or(text.strip_suffix(b"\r"));
-        line.is_some_and(|line| line.ends_with(b"\n") || line.ends_with(b"\r"))
     }
 }
 
@@ -94,35 +70,5 @@ where
 
     fn size_hint(&self) -> SizeHint {
         self.inner.size_hint()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_empty_line_ends_an_event_whatever_the_line_endings_and_the_cuts() {
-        for (text, between) in [
-            ("", true),
-            ("data: x\n\n", true),
-            ("data: x\r\n\r\n", true),
-            ("data: x\r\r", true),
-            ("data: x\r\n\n", true),
-            ("data: x\n\r\n", true),
-            ("data: x\n\n: ping\n\n\n", true),
-            ("data: x", false),
-            ("data: x\n", false),
-            ("data: x\r", false),
-            ("data: x\r\n", false),
-            ("data: x\n\nd", false),
-        ] {
-            for cut in 0..=text.len() {
-                let mut tail = Tail::default();
-                tail.push(&text.as_bytes()[..cut]);
-                tail.push(&text.as_bytes()[cut..]);
-                assert_eq!(tail.is_between_events(), between, "{text:?} cut at {cut}");
-            }
-        }
     }
 }

@@ -59,7 +59,8 @@
 //!
 //! # Traps
 //!
-//! - **tower's `Timeout` ends at the head of the response.** It bounds the time to the first event of a stream, not the stream.
+//! - **tower's `Timeout` ends at the head of the response.** It bounds the time to the first event of a stream, not the stream;
+//!   `timeout::TimeoutLayer` does.
 //!   Put it inside the border: outside, it also counts the upload, and its error is no OpenAI error.
 //! - **The permit of tower's `ConcurrencyLimit` ends there, too.** A hundred streams can run under a limit of one.
 //! - **Authentication belongs outside the border**, so that no stranger's body is read: see [`auth`](crate::auth).
@@ -89,6 +90,7 @@ mod request;
 mod service;
 mod sink;
 pub mod sse;
+pub(crate) mod tail;
 mod tap;
 mod tool;
 mod tool_call;
@@ -99,6 +101,8 @@ pub use answer::AnswerHead;
 pub(crate) use answer::random;
 pub use answer_writer::AnswerWriter;
 pub(crate) use answer_writer::stream_headers;
+#[cfg(feature = "timers")]
+pub(crate) use answer_writer::unbuffered;
 pub use body::ChatBody;
 pub use chunk_writer::ChunkWriter;
 pub use future::ResponseFuture;

@@ -47,7 +47,12 @@ struct Fields {
     /// Further fields of the object, each with a comma before it.
     details: String,
     headers: HeaderMap,
+    reason: Option<&'static str>,
 }
+
+/// A response extension of every error that is one of ours: what the ledger is told of it.
+#[derive(Clone, Debug)]
+pub(crate) struct ErrorCode(pub(crate) Word);
 
 impl ApiError {
     /// An error with a status, OpenAI's `type` (such as `invalid_request_error`) and a message; `param` and `code` are null.
@@ -60,6 +65,7 @@ impl ApiError {
             code: None,
             details: String::new(),
             headers: HeaderMap::new(),
+            reason: None,
         }))
     }
 
@@ -97,6 +103,13 @@ impl ApiError {
         self
     }
 
+    /// Says for the ledger what the code leaves open, such as `idle_timeout`. Clients do not see it.
+    #[must_use]
+    pub fn with_reason(mut self, reason: &'static str) -> Self {
+        self.0.reason = Some(reason);
+        self
+    }
+
     /// The HTTP status.
     pub fn status(&self) -> StatusCode {
         self.0.status
@@ -120,6 +133,11 @@ impl ApiError {
     /// OpenAI's `code`, if there is one.
     pub fn code(&self) -> Option<&str> {
         self.0.code.as_deref()
+    }
+
+    /// What the code leaves open, for the ledger: [`TimeoutKind::reason`](super::TimeoutKind::reason) of a timeout of ours.
+    pub fn reason(&self) -> Option<&'static str> {
+        self.0.reason
     }
 
     /// The headers that go out with the error.
@@ -170,6 +188,8 @@ impl ApiError {
     /// The error as a whole HTTP response.
     pub fn into_response<B>(self) -> Response<ResponseBody<B>> {
         let mut response = Response::new(ResponseBody::full(self.to_json()));
+        let word = self.0.reason.map(Word::Borrowed).or(self.0.code).unwrap_or(self.0.kind);
+        response.extensions_mut().insert(ErrorCode(word));
         *response.status_mut() = self.0.status;
         *response.headers_mut() = self.0.headers;
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(media_type::JSON));
@@ -192,6 +212,7 @@ impl fmt::Debug for ApiError {
             .field("param", &self.0.param)
             .field("code", &self.0.code)
             .field("message", &self.0.message)
+            .field("reason", &self.0.reason)
             .finish()
     }
 }

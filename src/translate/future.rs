@@ -58,6 +58,11 @@ impl Attempting {
         let number = attempts.begin(provider.clone(), model.clone(), answer.cell.clone());
         Some(Self { attempts, number })
     }
+
+    /// There is no answer.
+    fn broke(&self) {
+        self.attempts.broke(self.number);
+    }
 }
 
 pin_project! {
@@ -267,7 +272,13 @@ where
                     return Poll::Ready(Ok(error.into_response()));
                 }
                 StateProj::Calling { future, answer } => {
-                    let (head, body) = ready!(future.poll(cx))?.into_parts();
+                    let response = ready!(future.poll(cx));
+                    if response.is_err()
+                        && let Some(attempt) = answer.as_ref().and_then(|answer| answer.attempt.as_ref())
+                    {
+                        attempt.broke();
+                    }
+                    let (head, body) = response?.into_parts();
                     match answer.take() {
                         Some(answer) => State::Reading { reading: Some(Reading::new(answer, head, body)) },
                         None => State::Refused { error: None },

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::tokens::{Usage, UsageSource, estimated_tokens};
-use crate::error::ApiError;
+use crate::error::{ApiError, TimeoutKind};
 
 /// What has been seen of an answer so far.
 #[derive(Clone, Debug, Default)]
@@ -16,7 +16,8 @@ pub struct Observed {
     pub model: Option<String>,
     /// OpenAI's `finish_reason`, once there is one.
     pub finish_reason: Option<String>,
-    /// The code of the error that ended the answer, such as `upstream_error`.
+    /// What ended the answer: the [reason](ApiError::reason) of the error if it has one, such as `idle_timeout`, or else its
+    /// code, such as `upstream_error`.
     pub failure: Option<String>,
     /// Whether the answer ended as it should.
     pub complete: bool,
@@ -27,14 +28,15 @@ pub struct Observed {
 impl Observed {
     /// The answer ended with this error.
     pub fn fail(&mut self, error: &ApiError) {
-        self.failure = Some(error.code().unwrap_or(error.kind()).to_owned());
+        self.failure = Some(error.reason().or(error.code()).unwrap_or(error.kind()).to_owned());
     }
 
     /// What the answer cost, as far as anybody knows: the provider's figure where it came through; where it did not, or
     /// where the answer broke off after it, at least what was delivered. `prompt_tokens` is what the prompt is worth
     /// where the provider has said nothing of it.
     ///
-    /// An answer that failed before anything of it was delivered cost nothing that anybody knows of.
+    /// An answer that failed before anything of it was delivered cost nothing that anybody knows of, unless the provider was
+    /// only too slow: it may have read the prompt, and bill it.
     pub fn settled(&self, prompt_tokens: u64) -> (Usage, UsageSource) {
         let delivered = estimated_tokens(self.text_bytes);
         match self.usage {
@@ -43,7 +45,9 @@ impl Observed {
                 let missing = delivered.saturating_sub(usage.completion_tokens());
                 (Usage { output: usage.output.saturating_add(missing), ..usage }, UsageSource::Partial)
             }
-            None if self.failure.is_some() && delivered == 0 => (Usage::default(), UsageSource::None),
+            None if delivered == 0 && self.failure.as_deref().is_some_and(|word| !is_too_slow(word)) => {
+                (Usage::default(), UsageSource::None)
+            }
             None => (Usage { input: prompt_tokens, output: delivered, ..Usage::default() }, UsageSource::Estimated),
         }
     }
@@ -56,6 +60,11 @@ impl Observed {
             (Some(_), false) => UsageSource::Partial,
         }
     }
+}
+
+/// Whether a failure says that a provider that was reached did not answer in time.
+fn is_too_slow(failure: &str) -> bool {
+    failure.ends_with("timeout") && failure != TimeoutKind::Connect.reason()
 }
 
 /// A response extension that fills while the answer goes by.
@@ -85,6 +94,11 @@ impl UsageCell {
     /// Whether the answer has ended as it should: [`Observed::complete`] alone.
     pub fn is_complete(&self) -> bool {
         self.lock().complete
+    }
+
+    /// Whether the answer has said anything: text, reasoning, a tool's arguments, or why it says nothing.
+    pub fn has_begun(&self) -> bool {
+        self.0.text_bytes.load(Ordering::Relaxed) > 0 || self.lock().finish_reason.is_some()
     }
 
     /// Records something. The closure runs under a lock: it must do nothing else.
@@ -119,6 +133,8 @@ mod tests {
             (None, 0, false, None, (usage(50, 0), UsageSource::Estimated)),
             (None, 5, false, broken.clone(), (usage(50, 2), UsageSource::Estimated)),
             (None, 0, false, broken.clone(), (usage(0, 0), UsageSource::None)),
+            (None, 0, false, Some("connect_timeout".to_owned()), (usage(0, 0), UsageSource::None)),
+            (None, 0, false, Some("first_byte_timeout".to_owned()), (usage(50, 0), UsageSource::Estimated)),
         ] {
             let observed = Observed { usage, text_bytes, complete, failure, ..Observed::default() };
             assert_eq!(observed.settled(50), expected, "{observed:?}");

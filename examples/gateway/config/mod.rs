@@ -7,6 +7,7 @@ mod read;
 mod table;
 #[cfg(test)]
 mod tests;
+mod timeouts;
 
 use std::time::Duration;
 
@@ -15,33 +16,19 @@ use tower_completions::{MemoryKeys, Secret};
 
 pub(crate) use limits::{Counters, OnStoreError};
 pub(crate) use read::{check_listen, parse};
+pub(crate) use timeouts::Timeouts;
 
 /// A configuration in which everything is known to be usable.
 #[derive(Debug)]
 pub(crate) struct Config {
     pub(crate) listen: String,
     pub(crate) timeouts: Timeouts,
+    /// After which silence a client hears that its stream is alive, if at all.
+    pub(crate) keep_alive: Option<Duration>,
     pub(crate) providers: Vec<Provider>,
     pub(crate) models: Vec<Model>,
     pub(crate) keys: MemoryKeys,
     pub(crate) counters: Counters,
-}
-
-#[derive(Debug)]
-pub(crate) struct Timeouts {
-    /// To have a connection, with the look-up of the name and the TLS handshake.
-    pub(crate) connect: Duration,
-    /// From the request to the first event of a stream, or to the whole of an answer that is not streamed.
-    pub(crate) first_byte: Duration,
-    /// Between two events of a stream.
-    pub(crate) idle: Duration,
-}
-
-impl Default for Timeouts {
-    /// Reasoning models think for minutes before they say a word; OpenAI's own clients wait for ten.
-    fn default() -> Self {
-        Self { connect: Duration::from_secs(5), first_byte: Duration::from_secs(600), idle: Duration::from_secs(600) }
-    }
 }
 
 #[derive(Debug)]

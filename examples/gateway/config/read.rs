@@ -9,6 +9,7 @@ use super::limits::{Counters, counters, limits};
 use super::prices::{list_price, price};
 use super::provider::providers;
 use super::table::{Refusal, Table, Value};
+use super::timeouts::{keep_alive, timeouts};
 use super::{Config, Language, Model, Provider, Timeouts};
 
 /// The environment: a variable's value, if there is one that is UTF-8.
@@ -26,6 +27,7 @@ pub(crate) fn parse(source: &str, env: Environment<'_>) -> Result<Config, Refusa
         Some(table) => timeouts(table.table()?)?,
         None => Timeouts::default(),
     };
+    let keep_alive = file.take("keep_alive").map(|table| keep_alive(table.table()?)).transpose()?;
     let counters = match file.take("limits") {
         Some(table) => counters(table.table()?)?,
         None => Counters::default(),
@@ -34,7 +36,7 @@ pub(crate) fn parse(source: &str, env: Environment<'_>) -> Result<Config, Refusa
     let models = models(file.tables("models")?, &providers)?;
     let keys = keys(file.tables("keys")?)?;
     file.finish()?;
-    Ok(Config { listen, timeouts, providers, models, keys, counters })
+    Ok(Config { listen, timeouts, keep_alive, providers, models, keys, counters })
 }
 
 /// Checks an address: a host, a colon and a port.
@@ -43,21 +45,6 @@ pub(crate) fn check_listen(address: &str) -> Result<String, &'static str> {
         Some((host, port)) if !host.is_empty() && port.parse::<u16>().is_ok() => Ok(address.to_owned()),
         _ => Err("must be HOST:PORT, such as 127.0.0.1:8080; port 0 picks one"),
     }
-}
-
-fn timeouts(mut table: Table<'_>) -> Result<Timeouts, Refusal> {
-    let mut timeouts = Timeouts::default();
-    if let Some(millis) = table.take("connect_ms") {
-        timeouts.connect = millis.millis()?;
-    }
-    if let Some(millis) = table.take("first_byte_ms") {
-        timeouts.first_byte = millis.millis()?;
-    }
-    if let Some(millis) = table.take("idle_ms") {
-        timeouts.idle = millis.millis()?;
-    }
-    table.finish()?;
-    Ok(timeouts)
 }
 
 fn models(tables: Vec<Table<'_>>, providers: &[Provider]) -> Result<Vec<Model>, Refusal> {

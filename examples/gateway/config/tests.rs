@@ -26,7 +26,11 @@ fn the_whole_file_is_understood() {
         [timeouts]
         connect_ms = 1_500
         first_byte_ms = 60000
+        first_token_ms = 45000
         idle_ms = 30000
+        total_ms = 3_600_000
+        [keep_alive]
+        interval_ms = 15000
         [limits]
         redis = "redis://user:planted@127.0.0.1:6379/0"
         on_store_error = "open"
@@ -67,9 +71,11 @@ fn the_whole_file_is_understood() {
     "#;
     let config = parse(source, &env).unwrap();
     assert_eq!(config.listen, "[::1]:0");
-    assert_eq!(config.timeouts.connect, Duration::from_millis(1500));
-    assert_eq!(config.timeouts.first_byte, Duration::from_secs(60));
-    assert_eq!(config.timeouts.idle, Duration::from_secs(30));
+    let timeouts = &config.timeouts;
+    let (millis, seconds) = (Duration::from_millis, Duration::from_secs);
+    assert_eq!((timeouts.connect, timeouts.first_byte, timeouts.idle), (millis(1500), seconds(60), seconds(30)));
+    assert_eq!((timeouts.first_token, timeouts.total), (Some(seconds(45)), Some(seconds(3600))));
+    assert_eq!(config.keep_alive, Some(seconds(15)));
     let languages: Vec<Language> = config.providers.iter().map(|provider| provider.language).collect();
     assert_eq!(languages, [Language::OpenAi, Language::Anthropic, Language::Anthropic]);
     assert!(matches!(&config.providers[0].place, Place::Remote { key: Some(key), .. } if key.expose() == "sk-planted"));
@@ -189,7 +195,12 @@ fn bad_files_are_refused_with_line_and_field() {
         ("[timeouts]\nfirst_byte_ms = -1".to_owned(), 2, "timeouts.first_byte_ms", "between 1"),
         ("[timeouts]\nfirst_byte_ms = 9223372036854775807".to_owned(), 2, "timeouts.first_byte_ms", "between 1"),
         ("[timeouts]\n\nidle_ms = \"planted\"".to_owned(), 3, "timeouts.idle_ms", "whole number"),
+        ("[timeouts]\nfirst_token_ms = 0".to_owned(), 2, "timeouts.first_token_ms", "between 1"),
+        ("[timeouts]\ntotal_ms = true".to_owned(), 2, "timeouts.total_ms", "whole number"),
         ("[timeouts]\nread_ms = 1".to_owned(), 2, "timeouts.read_ms", "unknown field"),
+        ("[keep_alive]\n".to_owned(), 1, "keep_alive.interval_ms", "missing"),
+        ("[keep_alive]\ninterval_ms = 0".to_owned(), 2, "keep_alive.interval_ms", "between 1"),
+        ("[keep_alive]\ninterval_ms = 1\nx = 1".to_owned(), 3, "keep_alive.x", "unknown field"),
         // Providers.
         ("providers = \"planted\"".to_owned(), 1, "providers", "array of tables"),
         ("[providers]\nname = \"p\"".to_owned(), 1, "providers", "array of tables"),

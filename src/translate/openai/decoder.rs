@@ -34,6 +34,8 @@ struct Reader {
     watch: Watch,
     /// Writes the answer anew, where a profile asks for it.
     mender: Option<Box<Mender>>,
+    /// What it has written and is to go out.
+    mended: Vec<u8>,
     quoted_errors: bool,
 }
 
@@ -42,8 +44,8 @@ struct Reader {
 enum Verdict {
     Show,
     Hide,
-    /// Something else is shown in its place.
-    Replace(Vec<u8>),
+    /// Something else is shown in its place: it has been written already.
+    Mended,
 }
 
 impl OpenAiDecoder {
@@ -57,6 +59,7 @@ impl OpenAiDecoder {
                 started: false,
                 watch: Watch::default(),
                 mender: None,
+                mended: Vec::new(),
                 quoted_errors: false,
             },
             scanner: Scanner::default(),
@@ -86,6 +89,13 @@ impl Reader {
         }
     }
 
+    /// Hands on what has been mended.
+    fn flush(&mut self, sink: &mut impl Sink) {
+        if !self.mended.is_empty() {
+            sink.forward(std::mem::take(&mut self.mended).into());
+        }
+    }
+
     /// Whether the answer has begun and ended.
     fn is_over(&self) -> bool {
         self.started && self.watch.is_done()
@@ -105,9 +115,9 @@ impl Reader {
             Notice::Done if !self.started => Err(garbage()),
             // The SDKs would want JSON in it.
             Notice::Empty => Ok(Verdict::Hide),
-            Notice::Done | Notice::Usage | Notice::Chunk if self.mender.is_some() => self.mend(notice, &data),
+            notice if self.mender.is_some() => self.mend(notice, &data),
             Notice::Usage if !self.show_usage => Ok(Verdict::Hide),
-            Notice::Done | Notice::Usage | Notice::Chunk => {
+            Notice::Done | Notice::Usage | Notice::Chunk | Notice::Again(_) => {
                 self.started = true;
                 Ok(Verdict::Show)
             }
@@ -118,17 +128,27 @@ impl Reader {
 impl Reader {
     fn mend(&mut self, notice: Notice<'_>, data: &[u8]) -> Result<Verdict, ApiError> {
         let Some(mender) = &mut self.mender else { return Ok(Verdict::Show) };
-        let mut out = Vec::with_capacity(data.len() + 64);
+        let out = &mut self.mended;
+        let before = out.len();
         match notice {
             Notice::Done => {
-                mender.end(&mut out);
+                mender.end(out);
                 out.extend_from_slice(sse::DONE);
             }
             Notice::Usage if !self.show_usage => {}
-            _ => mender.chunk(Raw::from_bytes(data).map_err(|_| garbage())?, &mut out),
+            Notice::Again(found) if mender.again(&found, out) => {}
+            _ => {
+                mender.chunk(Raw::from_bytes(data).map_err(|_| garbage())?, out);
+                if let Some(template) = self.watch.learned() {
+                    mender.learn(template);
+                }
+            }
         }
-        self.started |= !out.is_empty();
-        Ok(if out.is_empty() { Verdict::Hide } else { Verdict::Replace(out) })
+        if out.len() == before {
+            return Ok(Verdict::Hide);
+        }
+        self.started = true;
+        Ok(Verdict::Mended)
     }
 }
 
@@ -182,16 +202,16 @@ impl Decode for OpenAiDecoder {
             }
             match reader.judge(&block, sink)? {
                 Verdict::Hide => run.skip(block.end, sink),
-                Verdict::Replace(bytes) => {
+                Verdict::Mended => {
                     run.skip(block.end, sink);
                     reader.release(sink);
-                    sink.forward(bytes.into());
                 }
                 Verdict::Show if !reader.started => {
                     reader.keep(&block)?;
                     run.skip(block.end, sink);
                 }
                 Verdict::Show => {
+                    reader.flush(sink);
                     reader.release(sink);
                     run.show(&block, sink);
                 }
@@ -199,6 +219,7 @@ impl Decode for OpenAiDecoder {
             Ok(())
         });
         run.flush(sink);
+        reader.flush(sink);
         if reader.is_over() {
             sink.end();
         }
@@ -208,12 +229,9 @@ impl Decode for OpenAiDecoder {
     fn end(&mut self, sink: &mut impl Sink) -> Result<(), ApiError> {
         let Self { scanner, reader, .. } = self;
         let last = scanner.finish(|block| {
-            match reader.judge(&block, sink)? {
-                Verdict::Show if !reader.is_over() && block.data().is_some() => {
-                    sink.forward([block.raw.trim_ascii_end(), b"\n\n"].concat().into());
-                }
-                Verdict::Replace(bytes) if !reader.is_over() => sink.forward(bytes.into()),
-                _ => {}
+            let verdict = reader.judge(&block, sink)?;
+            if verdict == Verdict::Show && !reader.is_over() && block.data().is_some() {
+                sink.forward([block.raw.trim_ascii_end(), b"\n\n"].concat().into());
             }
             Ok::<(), ApiError>(())
         });
@@ -221,12 +239,16 @@ impl Decode for OpenAiDecoder {
         if !reader.watch.is_finished() {
             return Err(ApiError::upstream_broke_off());
         }
-        let mut last = Vec::new();
-        if let Some(mender) = &mut reader.mender {
-            mender.end(&mut last);
+        match &mut reader.mender {
+            // A last `[DONE]` has been mended already, with what comes before it.
+            Some(_) if reader.watch.is_done() => {}
+            Some(mender) => mender.end(&mut reader.mended),
+            None => {}
         }
-        last.extend_from_slice(sse::DONE);
-        sink.forward(last.into());
+        if !reader.mended.ends_with(sse::DONE) {
+            reader.mended.extend_from_slice(sse::DONE);
+        }
+        reader.flush(sink);
         sink.end();
         Ok(())
     }

@@ -38,7 +38,7 @@ impl Rewrite {
     /// # Errors
     /// 400 if a message cannot be read.
     pub(super) fn apply(self, chat: &ChatRequest) -> Result<Option<String>, ApiError> {
-        let Some(messages) = chat.get("messages").map(Raw::text).filter(|text| self.may_hold(text)) else {
+        let Some(messages) = chat.get("messages").map(Raw::text).filter(|text| self.may_hold(chat, text)) else {
             return Ok(None);
         };
         let mut out = String::with_capacity(messages.len());
@@ -60,11 +60,11 @@ impl Rewrite {
     }
 
     /// Whether a closer look is worth it: most requests have no turn of an assistant, and most turns nothing of the kind.
-    fn may_hold(self, messages: &str) -> bool {
+    fn may_hold(self, chat: &ChatRequest, messages: &str) -> bool {
         let holds = |word: &str| memmem::find(messages.as_bytes(), word.as_bytes()).is_some();
         let signed = ["reasoning_details", "thinking_blocks", "reasoning_signature", "thought_signature"];
-        let said = (self.foreign || self.empty_turns) && holds("assistant");
-        said && (self.empty_turns || signed.into_iter().any(holds))
+        self.foreign && chat.has_more() && holds("assistant") && signed.into_iter().any(holds)
+            || self.empty_turns && holds("assistant")
             || self.developer && holds("developer")
             || self.nulls && holds("null")
             || self.names && holds("\"name\"")

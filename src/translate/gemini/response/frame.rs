@@ -1,6 +1,6 @@
 //! One `GenerateContentResponse`: an event of a stream, or a whole answer.
 
-use crate::json::{Kind, Raw};
+use crate::json::{Kind, Raw, Text};
 use crate::translate::decode::Unreadable;
 
 /// The fields of a frame. Each may be missing.
@@ -51,6 +51,20 @@ impl<'a> Frame<'a> {
             }
         }
         Ok(frame)
+    }
+}
+
+impl<'a> Frame<'a> {
+    /// The one part of a frame that has a piece of text and says nothing else that a client is told, usage apart.
+    pub(super) fn piece(&self) -> Option<(bool, Text<'a>)> {
+        let Self { candidate: Some(candidate), feedback: None, error: None, .. } = self else { return None };
+        let Candidate { parts: Some(parts), finish: None, finish_message: None, citations: None } = candidate else {
+            return None;
+        };
+        let mut parts = parts.elements();
+        let part = parts.next().filter(|_| parts.next().is_none()).and_then(|part| Part::read(part).ok())?;
+        let text = part.text.and_then(Raw::as_text)?;
+        (part.signature.is_none() && part.call.is_none()).then_some((part.is_thought, text))
     }
 }
 

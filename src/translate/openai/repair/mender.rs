@@ -1,8 +1,9 @@
 //! Chunks and whole answers.
 
+use super::again::Again;
 use super::choice::{Choice, Form};
 use super::usage;
-use crate::json::{Kind, Raw, Text, write_str};
+use crate::json::{Found, Kind, Raw, Template, Text, write_str};
 use crate::translate::openai::repairs::Repairs;
 
 /// Writes the chunks of one answer, or all of it, as OpenAI would.
@@ -20,6 +21,8 @@ pub(in crate::translate::openai) struct Mender {
     filter_results: Option<Vec<u8>>,
     /// The usage that was told last.
     usage: Option<Vec<u8>>,
+    /// What becomes of the chunk that was learned last.
+    again: Again,
 }
 
 /// What all chunks of an answer have in common, as JSON.
@@ -32,7 +35,33 @@ struct Head {
 
 impl Mender {
     pub(in crate::translate::openai) fn new(repairs: Repairs, show_usage: bool, asked: &str) -> Self {
-        Self { repairs, show_usage, asked: asked.to_owned(), head: None, roles: 0, filter_results: None, usage: None }
+        Self {
+            repairs,
+            show_usage,
+            asked: asked.to_owned(),
+            head: None,
+            roles: 0,
+            filter_results: None,
+            usage: None,
+            again: Again::default(),
+        }
+    }
+
+    /// The chunk that was mended last is likely to come again, with another text. To see what becomes of it then, it is
+    /// mended once more, which changes nothing here: what there was to note of it has been noted.
+    pub(in crate::translate::openai) fn learn(&mut self, template: &Template) {
+        let mut mended = Vec::new();
+        if let Some(marked) = Again::marked(template)
+            && let Ok(chunk) = Raw::from_bytes(&marked)
+        {
+            self.chunk(chunk, &mut mended);
+        }
+        self.again = Again::cut(&mended);
+    }
+
+    /// Appends the event for the chunk that was learned last, with another text; false if it has to be mended anew.
+    pub(in crate::translate::openai) fn again(&self, found: &Found<'_>, out: &mut Vec<u8>) -> bool {
+        self.again.write(found, out)
     }
 
     /// Appends the event for a chunk; nothing, where there is nothing in it for a client.

@@ -1,0 +1,57 @@
+//! One timer for a deadline that moves.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use tokio::time::{Instant, Sleep, sleep_until};
+
+/// A timer that is set when it is first waited for. To put its time off costs nothing: it is set anew when it goes off.
+#[derive(Debug, Default)]
+pub(crate) struct Alarm(Option<Pin<Box<Sleep>>>);
+
+impl Alarm {
+    /// Ready when this time has come, or has gone by.
+    pub(crate) fn poll(&mut self, at: Instant, cx: &mut Context<'_>) -> Poll<()> {
+        let sleep = self.0.get_or_insert_with(|| Box::pin(sleep_until(at)));
+        if at < sleep.deadline() {
+            sleep.as_mut().reset(at);
+        }
+        loop {
+            ready!(sleep.as_mut().poll(cx));
+            if sleep.deadline() >= at {
+                return Poll::Ready(());
+            }
+            sleep.as_mut().reset(at);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::time::Duration;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn it_goes_off_at_the_time_that_was_asked_for_last() {
+        let begin = Instant::now();
+        let mut alarm = Alarm::default();
+        let mut asked = |seconds: &[u64]| {
+            for seconds in seconds {
+                let at = begin + Duration::from_secs(*seconds);
+                if alarm.poll(at, &mut Context::from_waker(std::task::Waker::noop())).is_ready() {
+                    return Some(*seconds);
+                }
+            }
+            None
+        };
+        assert_eq!(asked(&[10, 20, 15]), None);
+        poll_fn(|cx| alarm.poll(begin + Duration::from_secs(15), cx)).await;
+        assert_eq!(begin.elapsed().as_secs(), 15);
+        poll_fn(|cx| alarm.poll(begin + Duration::from_secs(12), cx)).await;
+        poll_fn(|cx| alarm.poll(begin + Duration::from_secs(40), cx)).await;
+        assert_eq!(begin.elapsed().as_secs(), 40);
+    }
+}

@@ -1,0 +1,60 @@
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use http::Response;
+use pin_project_lite::pin_project;
+
+use super::body::TimeoutBody;
+use super::watch::Watch;
+use crate::error::{ApiError, BoxError};
+
+pin_project! {
+    /// The future of [`Timeout`](super::Timeout).
+    #[must_use = "futures do nothing unless polled"]
+    pub struct ResponseFuture<F> {
+        #[pin]
+        inner: F,
+        // `None` when the response is there.
+        watch: Option<Watch>,
+    }
+}
+
+impl<F> ResponseFuture<F> {
+    pub(super) fn new(inner: F, watch: Watch) -> Self {
+        Self { inner, watch: Some(watch) }
+    }
+}
+
+impl<F, B, E> Future for ResponseFuture<F>
+where
+    F: Future<Output = Result<Response<B>, E>>,
+    E: Into<BoxError>,
+{
+    type Output = Result<Response<TimeoutBody<B>>, BoxError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let answer = this.inner.poll(cx).map_err(Into::into);
+        let Some(watch) = this.watch else { return Poll::Ready(Err(ApiError::internal().into())) };
+        match answer {
+            Poll::Ready(Ok(response)) => {
+                watch.responded(&response);
+                let watch = this.watch.take();
+                Poll::Ready(Ok(response.map(|body| TimeoutBody::new(body, watch))))
+            }
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+            Poll::Pending => {
+                let kind = ready!(watch.poll(cx));
+                Poll::Ready(Err(watch.fail(kind).into()))
+            }
+        }
+    }
+}
+
+impl<F> fmt::Debug for ResponseFuture<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResponseFuture").finish_non_exhaustive()
+    }
+}
