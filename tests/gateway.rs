@@ -26,7 +26,7 @@ use tower::ServiceExt;
 use tower_completions::client::Client;
 use tower_completions::mock::{Answer, Mock};
 
-use process::{Gateway, content, file, hello, over, parsed, read, refusal, run, send};
+use process::{Gateway, command, content, file, hello, over, parsed, read, refusal, run, send};
 
 /// What a shell would make of `curl URL -H 'NAME: VALUE' … -d 'BODY'`.
 fn pasted(line: &str) -> Request<Full<Bytes>> {
