@@ -199,7 +199,7 @@ where
             ReadingBody::Answer { body, decoder, writer } => {
                 let body = ready!(body.poll(cx))?;
                 decoder.whole(body, writer)?;
-                let whole = writer.take().ok_or_else(unfinished)?;
+                let whole = all(writer).ok_or_else(unfinished)?;
                 Poll::Ready(Ok(writer.respond(ResponseBody::full(whole))))
             }
             ReadingBody::Stream { body } => {
@@ -244,6 +244,17 @@ where
         response.extensions_mut().insert(self.served);
         response
     }
+}
+
+/// All that has been written; in one piece already, but where a stream came under the name of JSON.
+fn all(writer: &mut AnswerWriter) -> Option<Bytes> {
+    let first = writer.take()?;
+    let Some(second) = writer.take() else { return Some(first) };
+    let mut all = [first, second].concat();
+    while let Some(more) = writer.take() {
+        all.extend_from_slice(&more);
+    }
+    Some(all.into())
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
