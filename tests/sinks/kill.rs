@@ -73,14 +73,13 @@ async fn request(client: &Client, url: &str, stream: bool) -> Option<String> {
 async fn kill_nine(rounds: u64) {
     let folder = Folder::new();
     let (ended, started) = (Arc::new(Mutex::new(HashSet::new())), Arc::new(AtomicU64::new(0)));
-    let random = RandomState::new();
+    let (client, random) = (Client::new(), RandomState::new());
     for round in 0..rounds {
         let (mut child, url) = spawn(&folder.log());
         let mut clients = JoinSet::new();
         for number in 0..CLIENTS {
-            let (ended, started, url) = (ended.clone(), started.clone(), url.clone());
+            let (client, ended, started, url) = (client.clone(), ended.clone(), started.clone(), url.clone());
             clients.spawn(async move {
-                let client = Client::new();
                 loop {
                     started.fetch_add(1, Ordering::SeqCst);
                     let Some(id) = request(&client, &url, number % 2 == 0).await else { return };
