@@ -78,8 +78,11 @@
 //! | `bundled-prices` | no | `price::bundled`: list prices of about a thousand models, 70 kB |
 //! | `bedrock` | no | `translate::Bedrock`, and the signer of its requests |
 //! | `client` | no | `client::Client`: hyper-util's pool over rustls |
-//! | `redis` | no | `limit::redis`: limits and budgets of several processes in one Redis |
+//! | `redis` | no | `limit::redis`: limits and budgets of several processes in one Redis; `meter::redis`: receipts in a stream |
 //! | `retry` | no | `route::RetryPolicy`, with tokio's timer |
+//! | `metrics` | no | `meter::metrics`: receipts as histograms, by OpenTelemetry's conventions |
+//! | `tracing` | no | `meter::span`: a span for each request, by OpenTelemetry's conventions |
+//! | `postgres` | no | `meter::postgres`: receipts in a table of PostgreSQL |
 //! | `timers` | no | `TimeoutLayer` and `KeepAliveLayer`, with tokio's timer |
 //! | `mock` | no | `mock::Mock`: scripted providers, in process and on sockets |
 //!
