@@ -1,6 +1,6 @@
 //! The fault table, over real sockets, row by row and for every protocol: what the client gets, what was tried, and what a
 //! limit counts.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, reason = "tests")]
 
 #[path = "support/spoken.rs"]
 mod spoken;

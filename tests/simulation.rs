@@ -1,6 +1,6 @@
 //! Three providers that fail at random, ten thousand requests, and a clock that nobody has to wait for. Everything follows
 //! from a seed.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, reason = "tests")]
 
 mod support;
 

@@ -154,6 +154,25 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn others_stand_in_for_a_provider_that_is_away() {
+        let own = "fallbacks = [\"here\"]\n[[models]]\nid = \"here\"";
+        let fallback = TWO.replace("[[models]]\n        id = \"here\"", own);
+        let spread = fallback.replace(
+            "id = \"here\"\n        provider = \"mock\"\n        upstream = \"somewhere-else\"",
+            "id = \"here\"\nbalance = \"in_order\"\n[[models.targets]]\nprovider = \"closed\"\n[[models.targets]]\nprovider = \"mock\"",
+        );
+        for (file, model, attempts) in [(&fallback, "away", "2"), (&spread, "here", "2"), (&spread, "away", "3")] {
+            let (status, headers, answer) = ask(file, CHAT, "sk-alice", chat(model)).await;
+            assert_eq!(status, StatusCode::OK, "{answer}");
+            let told = ["x-served-model", "x-served-provider", "x-served-attempts"]
+                .map(|name| headers[name].to_str().unwrap());
+            assert_eq!(told, ["here", "mock", attempts]);
+        }
+        let (status, ..) = ask(&fallback, CHAT, "sk-bob", chat("away")).await;
+        assert_eq!(status, StatusCode::BAD_GATEWAY, "bob may not use what stands in");
+    }
+
+    #[tokio::test]
     async fn each_key_sees_its_models_in_the_order_of_the_file() {
         for (key, expected) in [("sk-alice", json!(["away", "here"])), ("sk-bob", json!(["away"]))] {
             let (_, _, models) = ask(TWO, "/v1/models", key, Value::Null).await;

@@ -85,37 +85,32 @@ impl Route {
         Oneshot::new(model.service(), request)
     }
 
-    /// Whoever was tried has answered: `Ok` is what the client gets, `Err` the next one's call.
-    fn answered(&mut self, answer: Answer) -> Result<Answer, Call> {
+    /// Whoever was tried has answered: `Some` if that is what the client gets.
+    fn answered(&mut self, answer: Answer) -> Option<Answer> {
         note(&answer, &self.attempts.for_model(self.registry.models[self.tried].id().clone()), self.begun);
         let class = match &answer {
             Ok(response) => FailureClass::of(response),
             Err(error) => Some(FailureClass::of_error(&**error)),
         };
-        let Some(class) = class else { return Ok(answer) };
-        let (chain, next) = match self.chain {
+        let Some(class) = class else { return Some(answer) };
+        match self.chain {
             None => match Chain::after(class) {
-                Some(chain) => (chain, 0),
-                None => return Ok(answer),
+                Some(chain) => self.chain = Some((chain, 0)),
+                None => return Some(answer),
             },
-            Some(chain) if is_passed_over(class) => chain,
-            Some(_) => return Ok(answer),
-        };
+            Some(_) if is_passed_over(class) => {}
+            Some(_) => return Some(answer),
+        }
         if self.failure.is_none() {
             self.failure = Some(answer);
         }
-        match self.next(chain, next) {
-            Some(call) => Err(call),
-            None => {
-                self.tried = self.asked;
-                Ok(self.failure.take().unwrap_or_else(|| Err(ApiError::internal().into())))
-            }
-        }
+        None
     }
 
-    /// The next model of a list that the caller may use.
-    fn next(&mut self, chain: Chain, from: usize) -> Option<Call> {
+    /// Asks the next model of the list that the caller may use.
+    fn next(&mut self) -> Option<Call> {
         let kept = self.request.as_ref()?;
+        let (chain, from) = self.chain?;
         let list = self.registry.models[self.asked].stand_ins().list(chain);
         let candidates = list.iter().enumerate().skip(from);
         let mut known = candidates.filter_map(|(at, id)| Some((at, self.registry.position(id, kept.extensions())?)));
@@ -124,6 +119,12 @@ impl Route {
         self.chain = Some((chain, at + 1));
         let request = if is_last { self.request.take() } else { self.request.clone() };
         Some(self.call(place, request?))
+    }
+
+    /// Nobody is left.
+    fn failed(&mut self) -> Answer {
+        self.tried = self.asked;
+        self.failure.take().unwrap_or_else(|| Err(ApiError::internal().into()))
     }
 
     /// The answer as it leaves.
@@ -146,9 +147,15 @@ impl Future for ResponseFuture {
                 }
                 StateProj::Calling { mut call, route } => {
                     let answer = ready!(call.as_mut().poll(cx));
-                    match route.answered(answer) {
-                        Ok(answer) => return Poll::Ready(route.finish(answer)),
-                        Err(next) => call.set(next),
+                    if let Some(answer) = route.answered(answer) {
+                        return Poll::Ready(route.finish(answer));
+                    }
+                    match route.next() {
+                        Some(next) => call.set(next),
+                        None => {
+                            let answer = route.failed();
+                            return Poll::Ready(route.finish(answer));
+                        }
                     }
                 }
             }
