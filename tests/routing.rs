@@ -16,7 +16,7 @@ use http_body_util::{BodyExt, Full};
 use spoken::{ALL, Bench, LONG, Spoken, cost};
 use support::{Answered, DONE, SOON, STREAM, WHOLE, ask, openai, read};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::timeout;
 use tower::{ServiceBuilder, ServiceExt};
@@ -273,6 +273,33 @@ async fn a_client_tells_what_had_no_answer_and_gives_a_fresh_connection() {
         let error = Client::new().oneshot(request).await.unwrap_err();
         assert_eq!((error.is_unanswered(), error.is_connect()), (is_unanswered, false), "{bytes:?}");
     }
+}
+
+#[tokio::test]
+async fn a_connection_that_does_not_come_is_a_timeout_and_somebody_elses_request() {
+    // Nobody accepts, and the queue is full: whoever knocks now is not heard.
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let listener = socket.listen(1).unwrap();
+    let addr = listener.local_addr().unwrap();
+    let mut queue = Vec::new();
+    while let Ok(knocked) = timeout(Duration::from_millis(300), TcpStream::connect(addr)).await {
+        queue.push(knocked.unwrap());
+        assert!(queue.len() < 100, "it never fills");
+    }
+    let hasty = Client::builder().connect_timeout(Duration::from_millis(200)).build();
+    let mock = Mock::openai();
+    let upstream = mock.listen().await.unwrap();
+    let model = |id: &str| Model::new(id, openai(&format!("http://{addr}/v1"), hasty.clone()));
+    let spare = Model::new("n", openai(&format!("{}/v1", upstream.base_url()), Client::new()));
+    let bench = Bench::of([model("m").fallbacks(["n"]), spare], &["m", "n"]).await;
+    mock.answer(Answer::text("here").usage(7, 3));
+    assert_eq!(chat(&bench, ask("")).await.header("x-served-model"), Some("n"));
+    assert_eq!(bench.tried(), [(None, Some("connect_timeout".to_owned())), (Some(200), None)]);
+    assert_eq!(bench.settled().await, cost(1, 7, 3), "the one that was not reached costs nothing");
+    let alone = Bench::of([model("m")], &["m"]).await;
+    chat(&alone, ask(STREAM)).await.expect_error(504, "server_error", Some("timeout"), None);
+    assert_eq!(alone.settled().await, cost(1, 0, 0));
 }
 
 #[tokio::test]
