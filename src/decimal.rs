@@ -1,5 +1,9 @@
 //! Decimal numbers as people and ledgers write them, without a detour over binary fractions.
 
+use bytes::BufMut;
+
+use crate::json::write_u64;
+
 /// A number of so many decimals as a whole number of their last place: digits with at most one point between them. What
 /// is smaller than the last place is rounded half up.
 pub(crate) fn scaled(text: &str, decimals: usize) -> Option<u64> {
@@ -13,6 +17,29 @@ pub(crate) fn scaled(text: &str, decimals: usize) -> Option<u64> {
     let round_up = rest.starts_with(|digit: char| digit >= '5');
     let unit = 10_u64.checked_pow(u32::try_from(decimals).ok()?)?;
     whole.parse::<u64>().ok()?.checked_mul(unit)?.checked_add(kept + u64::from(round_up))
+}
+
+/// Appends a whole number of a last place as a decimal number, exact and without needless zeros: `10`, `0.000000001`.
+pub(crate) fn write_scaled(out: &mut impl BufMut, number: u64, decimals: u32) {
+    let unit = 10_u64.saturating_pow(decimals);
+    let (whole, mut rest) = (number / unit, number % unit);
+    write_u64(out, whole);
+    if rest > 0 {
+        out.put_u8(b'.');
+    }
+    let mut place = unit;
+    while rest > 0 {
+        place /= 10;
+        out.put_u8(b'0' + (rest / place) as u8);
+        rest %= place;
+    }
+}
+
+/// Nano-dollars as US dollars.
+pub(crate) fn usd(nano: u64) -> String {
+    let mut text = Vec::with_capacity(20);
+    write_scaled(&mut text, nano, 9);
+    String::from_utf8(text).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -37,6 +64,20 @@ mod tests {
         assert_eq!(scaled("0.000321", 9), Some(321_000));
         for text in ["", ".", "1.", ".5", "-1", "+1", "1e3", "1,5", "1.2.3", " 1", "NaN", "１"] {
             assert_eq!(scaled(text, 6), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn no_nano_dollar_is_lost() {
+        for (nano, text) in [
+            (0, "0"),
+            (1, "0.000000001"),
+            (100_000_000, "0.1"),
+            (10_000_000_000, "10"),
+            (10_500_000_020, "10.50000002"),
+            (u64::MAX, "18446744073.709551615"),
+        ] {
+            assert_eq!((usd(nano).as_str(), scaled(text, 9)), (text, Some(nano)));
         }
     }
 }

@@ -90,6 +90,7 @@
 mod alarm;
 pub mod auth;
 pub mod body;
+mod calendar;
 pub mod chat;
 #[cfg(feature = "client")]
 pub mod client;
@@ -126,6 +127,7 @@ pub use error::{ApiError, BoxError};
 #[cfg(feature = "timers")]
 pub use keep_alive::KeepAliveLayer;
 pub use limit::{LimitStore, RateLimitLayer};
+pub use meter::MeterLayer;
 pub use route::{Endpoint, Model, ModelRouter};
 pub use secret::Secret;
 pub use shed::ShedLayer;

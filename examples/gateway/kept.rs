@@ -1,6 +1,7 @@
 //! What outlives a stack: connections, counters, and who is in progress.
 
 use std::error::Error;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -8,16 +9,21 @@ use tower_completions::auth::Priority;
 use tower_completions::client::Client;
 use tower_completions::limit::MemoryLimits;
 use tower_completions::limit::redis::{OnStoreError, RedisLimits, RedisOptions};
+use tower_completions::meter::log::UsageLog;
 use tower_completions::{RateLimitLayer, ShedLayer};
 
-use super::config::{self, Config, Counters};
+use super::config::{self, Config};
 use super::drain::DrainLayer;
+use super::ledger;
 
 /// What one stack hands on to the next. A stack that fails to be built leaves nothing behind in it: build it with a clone.
 #[derive(Clone)]
 pub(crate) struct Kept {
     client: (Duration, Client),
     memory: MemoryLimits,
+    /// Whether the log has told what was spent before.
+    is_restored: bool,
+    log: Option<(PathBuf, UsageLog)>,
     redis: Option<Redis>,
     shed: ShedLayer,
     drain: DrainLayer,
@@ -38,6 +44,8 @@ impl Kept {
         Self {
             client: (connect, client(connect)),
             memory: MemoryLimits::new(),
+            is_restored: false,
+            log: None,
             redis: None,
             shed: ShedLayer::new(usize::MAX),
             drain: DrainLayer::new(cut),
@@ -55,9 +63,14 @@ impl Kept {
 
     /// Limits that are counted where they were, or in another Redis from now on. The worker of one that is left goes on for
     /// the answers in progress.
-    pub(crate) fn limits(&mut self, counters: &Counters) -> Result<RateLimitLayer, Box<dyn Error>> {
+    pub(crate) fn limits(&mut self, config: &Config) -> Result<RateLimitLayer, Box<dyn Error>> {
+        let counters = &config.counters;
         let Some(url) = &counters.redis else {
             self.redis = None;
+            if !self.is_restored {
+                ledger::restore(&self.memory, config)?;
+                self.is_restored = true;
+            }
             return Ok(RateLimitLayer::new(self.memory.clone()));
         };
         let on_error = [counters.on_store_error, counters.budget_on_store_error];
@@ -71,6 +84,20 @@ impl Kept {
         tokio::spawn(worker.run());
         self.redis = Some(Redis { url: url.expose().to_owned(), on_error, store: store.clone() });
         Ok(RateLimitLayer::new(store))
+    }
+
+    /// Opens the usage log, unless it is open. One that is left is written to its end by the answers in progress.
+    pub(crate) fn open_log(&mut self, config: &Config) -> Result<(), String> {
+        let is_open = self.log.as_ref().map(|(path, _)| path) == config.usage.as_ref();
+        if !is_open {
+            self.log = ledger::open(config)?.and_then(|log| Some((config.usage.clone()?, log)));
+        }
+        Ok(())
+    }
+
+    /// The usage log, if there is one.
+    pub(crate) fn log(&self) -> Option<&UsageLog> {
+        self.log.as_ref().map(|(_, log)| log)
     }
 
     /// The store in Redis, if limits are counted in one.

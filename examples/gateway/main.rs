@@ -12,9 +12,9 @@ mod config;
 mod demo;
 mod drain;
 mod kept;
+mod ledger;
 mod provider;
 mod reload;
-mod request_id;
 mod serve;
 mod stack;
 
@@ -25,6 +25,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
+use hyper::body::Incoming;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
@@ -73,10 +74,11 @@ async fn run() -> Result<(), Failure> {
     let config = read(&args, None)?;
     let (cut, cut_off) = watch::channel(false);
     let mut kept = Kept::new(cut_off);
-    let stack = stack::stack(&config, &mut kept).map_err(Failure::configuration)?;
     if args.check {
-        return Ok(());
+        return stack::stack::<Incoming>(&config, &mut kept).map(drop).map_err(Failure::configuration);
     }
+    kept.open_log(&config).map_err(Failure::running)?;
+    let stack = stack::stack(&config, &mut kept).map_err(Failure::configuration)?;
 
     let address = args.listen.as_deref().unwrap_or(&config.listen);
     let listener = listen(address).await?;
@@ -96,6 +98,7 @@ async fn run() -> Result<(), Failure> {
             hangups.next().await;
             let mut next = kept.clone();
             let again = read(&args, bound_to.as_deref()).and_then(|config| {
+                next.open_log(&config).map_err(Failure::configuration)?;
                 let stack = stack::stack(&config, &mut next).map_err(Failure::configuration)?;
                 Ok((stack, config.drain))
             });
@@ -115,6 +118,9 @@ async fn run() -> Result<(), Failure> {
     tokio::select! {
         () = serve::serve(listener, exchange.clone(), end) => {}
         () = reload => {}
+    }
+    if let Some(Err(error)) = kept.log().map(|log| log.flush()) {
+        say(io::stderr(), format_args!("gateway: {error}\n"));
     }
     if let Some(redis) = kept.redis()
         && !redis.flush(FLUSH).await

@@ -10,15 +10,14 @@ use http_body::Body;
 use tower::{Service, ServiceBuilder};
 use tower_completions::keep_alive::KeepAliveLayer;
 use tower_completions::limit::UsageEndpoint;
+use tower_completions::meter::RequestIdLayer;
 use tower_completions::price::PriceBook;
 use tower_completions::{AuthLayer, BoxError, ChatLayer, Endpoint, ModelFilter, ModelRouter};
-use tower_http::request_id::{PropagateRequestIdLayer, SetRequestIdLayer};
 use tower_http::timeout::RequestBodyTimeoutLayer;
 
 use super::config::Config;
 use super::kept::Kept;
-use super::provider;
-use super::request_id::RandomId;
+use super::{ledger, provider};
 
 /// How long a client may pause while it sends its request.
 const UPLOAD_PAUSE: Duration = Duration::from_secs(30);
@@ -34,20 +33,22 @@ where
     let models = router.models();
 
     let known = ModelFilter::new(config.models.iter().map(|model| model.id.as_str()));
-    let limits = kept.limits(&config.counters)?.prices(prices(config)).models(known);
+    let prices = prices(config);
+    let meter = ledger::meter(kept.log().cloned()).prices(prices.clone());
+    let limits = kept.limits(config)?.prices(prices).models(known);
     let usage = limits.usage();
     let chat = ServiceBuilder::new()
         .layer(kept.shed(config))
         .layer(KeepAliveLayer::new(config.keep_alive))
         .layer(RequestBodyTimeoutLayer::new(UPLOAD_PAUSE))
         .layer(ChatLayer::new())
+        .layer(meter)
         .layer(kept.drain())
         .layer(limits)
         .service(router);
 
     let service = ServiceBuilder::new()
-        .layer(SetRequestIdLayer::x_request_id(RandomId))
-        .layer(PropagateRequestIdLayer::x_request_id())
+        .layer(RequestIdLayer::new())
         .layer(AuthLayer::new(config.keys.clone()))
         .service(UsageEndpoint::new(Endpoint::new(chat, models), usage));
     Ok(service)

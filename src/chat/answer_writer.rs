@@ -95,6 +95,7 @@ impl AnswerWriter {
     pub fn respond<B>(&self, body: B) -> Response<B> {
         let mut response = Response::new(body);
         let headers = response.headers_mut();
+        headers.reserve(USUAL_HEADERS);
         match self.form {
             Form::Message(_) => {
                 headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type::JSON));
@@ -106,8 +107,12 @@ impl AnswerWriter {
     }
 }
 
+/// How many headers an answer has when all layers have said what they know.
+const USUAL_HEADERS: usize = 12;
+
 /// The headers of a streamed answer.
 pub(crate) fn stream_headers(headers: &mut http::HeaderMap) {
+    headers.reserve(USUAL_HEADERS);
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type::EVENTS));
     unbuffered(headers);
 }

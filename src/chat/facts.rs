@@ -25,6 +25,8 @@ pub(crate) struct Facts<'a> {
     pub(crate) text_bytes: usize,
     /// The last string that was counted.
     pub(crate) text: Option<Text<'a>>,
+    /// What OpenAI fills chunks up with, so that their lengths tell nothing of the text.
+    pub(crate) padding: Option<Text<'a>>,
 }
 
 impl<'a> Facts<'a> {
@@ -43,23 +45,23 @@ impl<'a> Facts<'a> {
         scanner.object(|scanner, key| match &text[key] {
             "choices" if scanner.kind()? == Kind::Array => facts.choices(text, scanner),
             // Groq puts a stream's usage here.
-            "x_groq" if scanner.kind()? == Kind::Object => scanner.object(|scanner, key| {
-                let value = value(text, scanner)?;
-                let key = &text[key];
-                facts.note_error(key, value);
-                facts.note_usage(key, value);
-                Ok(())
+            "x_groq" if scanner.kind()? == Kind::Object => scanner.object(|scanner, key| match &text[key] {
+                "usage" => facts.usage(text, scanner),
+                key => {
+                    let value = value(text, scanner)?;
+                    facts.note_error(key, value);
+                    Ok(())
+                }
             }),
+            "usage" => facts.usage(text, scanner),
             key => {
                 let value = value(text, scanner)?;
                 match key {
                     "model" => facts.model = value.as_text(),
+                    "obfuscation" => facts.padding = value.as_text(),
                     // vLLM's errors have no object of their own.
                     "object" if value.text() == r#""error""# => facts.error = Some(Raw::checked(text)),
-                    key => {
-                        facts.note_error(key, value);
-                        facts.note_usage(key, value);
-                    }
+                    key => facts.note_error(key, value),
                 }
                 Ok(())
             }
@@ -95,10 +97,12 @@ impl<'a> Facts<'a> {
         }
     }
 
-    fn note_usage(&mut self, key: &str, value: Raw<'a>) {
-        if key == "usage" {
-            self.usage = Usage::from_openai(value).or(self.usage);
+    fn usage(&mut self, text: &'a str, scanner: &mut Scanner<'a>) -> Result<(), Fault> {
+        if scanner.kind()? != Kind::Object {
+            return scanner.value().map(drop);
         }
+        self.usage = Usage::scan_openai(text, scanner)?.or(self.usage);
+        Ok(())
     }
 
     fn choices(&mut self, text: &'a str, scanner: &mut Scanner<'a>) -> Result<(), Fault> {
@@ -111,13 +115,14 @@ impl<'a> Facts<'a> {
             let (mut index, mut finish) = (0, None);
             scanner.object(|scanner, key| match &text[key] {
                 "delta" | "message" if scanner.kind()? == Kind::Object => self.message(text, scanner),
+                // Moonshot puts a stream's usage here.
+                "usage" => self.usage(text, scanner),
                 key => {
                     let value = value(text, scanner)?;
                     match key {
                         "index" => index = value.as_u64().unwrap_or(0),
                         "finish_reason" => finish = value.as_text().filter(|reason| !reason.is_empty()),
-                        // Moonshot puts a stream's usage here.
-                        key => self.note_usage(key, value),
+                        _ => {}
                     }
                     Ok(())
                 }

@@ -1,6 +1,7 @@
 //! The one pass over a request body: where each top-level field and each message lies, and whether they are what they must be.
 
 use std::ops::Range;
+use std::sync::OnceLock;
 
 use super::documented::{BOOL, STRING, STRING_OR_ARRAY, check_type, is_documented, respelled};
 use crate::error::ApiError;
@@ -26,28 +27,58 @@ impl Span {
 /// A top-level field: its key inside the quotes, and its value.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Field {
-    pub(super) key: Span,
-    pub(super) value: Span,
+    key: Span,
+    value: Span,
+    /// Whether the key is written with escapes.
+    is_escaped: bool,
 }
 
-#[derive(Debug)]
+impl Field {
+    pub(super) fn key(self) -> Range<usize> {
+        self.key.range()
+    }
+
+    pub(super) fn value(self) -> Range<usize> {
+        self.value.range()
+    }
+
+    pub(super) fn name(self, text: &str) -> Text<'_> {
+        let key = &text[self.key()];
+        if self.is_escaped { Text::escaped(key) } else { Text::plain_json(key) }
+    }
+
+    pub(super) fn is(self, text: &str, name: &str) -> bool {
+        let key = &text[self.key()];
+        if self.is_escaped { Text::escaped(key).eq_str(name) } else { key == name }
+    }
+}
+
+/// What one pass has found in a body: each place in it is a piece of `text`.
 pub(super) struct Index {
+    pub(super) text: String,
     pub(super) fields: Vec<Field>,
     pub(super) messages: Vec<Span>,
     pub(super) model: Box<str>,
     pub(super) stream: bool,
     pub(super) include_usage: bool,
+    /// What the prompt is worth, once somebody has asked.
+    pub(super) prompt_tokens: OnceLock<u64>,
+    /// Whether a message has its content in parts.
+    pub(super) has_parts: bool,
+    /// Whether a message has another field than `role`, `content` and `name`.
+    pub(super) has_more: bool,
 }
 
 /// How many top-level fields a request may have. OpenAI documents fewer than 50.
 const MAX_FIELDS: usize = 1024;
 
-pub(super) fn read(bytes: &[u8]) -> Result<Index, ApiError> {
+pub(super) fn read(bytes: Vec<u8>) -> Result<Index, ApiError> {
     if u32::try_from(bytes.len()).is_err() {
         return Err(ApiError::request_too_large(u64::from(u32::MAX)));
     }
-    let text = std::str::from_utf8(bytes)
-        .map_err(|error| invalid_json(format_args!("it is not UTF-8 at byte {}", error.valid_up_to())))?;
+    let owned = String::from_utf8(bytes)
+        .map_err(|error| invalid_json(format_args!("it is not UTF-8 at byte {}", error.utf8_error().valid_up_to())))?;
+    let text = owned.as_str();
     let mut scanner = Scanner::new(text);
     scanner.space();
     if scanner.kind().map_err(not_json)? != Kind::Object {
@@ -58,18 +89,19 @@ pub(super) fn read(bytes: &[u8]) -> Result<Index, ApiError> {
     }
     let mut fields = Vec::with_capacity(16);
     let mut too_many = false;
-    let mut messages = Vec::new();
+    let mut messages = Messages::default();
     let mut conversation = Ok(());
     let walked = scanner.object(|scanner, key| {
         let start = scanner.at();
-        if messages.is_empty() && is_messages(&text[key.clone()]) && scanner.kind()? == Kind::Array {
+        if messages.spans.is_empty() && is_messages(&text[key.clone()]) && scanner.kind()? == Kind::Array {
             conversation = read_messages(text, scanner, &mut messages)?;
         } else {
             scanner.value()?;
         }
         too_many |= fields.len() == MAX_FIELDS;
         if !too_many {
-            fields.push(Field { key: Span::new(key), value: Span::new(start..scanner.at()) });
+            let is_escaped = memchr::memchr(b'\\', text[key.clone()].as_bytes()).is_some();
+            fields.push(Field { key: Span::new(key), value: Span::new(start..scanner.at()), is_escaped });
         }
         Ok::<(), Fault>(())
     });
@@ -80,8 +112,18 @@ pub(super) fn read(bytes: &[u8]) -> Result<Index, ApiError> {
     let known = Known::check(text, &fields)?;
     conversation?;
     let (model, stream, include_usage) = (known.model()?, known.stream(), known.include_usage()?);
-    known.check_messages(&messages)?;
-    Ok(Index { model, stream, include_usage, fields, messages })
+    known.check_messages(&messages.spans)?;
+    let Messages { spans: messages, has_parts, has_more } = messages;
+    let prompt_tokens = OnceLock::new();
+    Ok(Index { text: owned, model, stream, include_usage, fields, messages, prompt_tokens, has_parts, has_more })
+}
+
+/// Where the messages are, and what is in any of them.
+#[derive(Default)]
+struct Messages {
+    spans: Vec<Span>,
+    has_parts: bool,
+    has_more: bool,
 }
 
 fn is_messages(key: &str) -> bool {
@@ -92,37 +134,43 @@ type Checked = Result<(), ApiError>;
 
 /// Reads the messages array. The outer error says that it is not JSON; the inner one that it is not a conversation,
 /// which is only worth saying once the whole body has turned out to be JSON.
-fn read_messages(text: &str, scanner: &mut Scanner<'_>, messages: &mut Vec<Span>) -> Result<Checked, Fault> {
+fn read_messages(text: &str, scanner: &mut Scanner<'_>, messages: &mut Messages) -> Result<Checked, Fault> {
     let mut checked = Ok(());
     scanner.array(|scanner| {
         let start = scanner.at();
-        let at = messages.len();
+        let at = messages.spans.len();
         match scanner.kind()? {
             // Of a million messages that are none, only the first is worth an error.
             _ if checked.is_err() => {
                 scanner.value()?;
             }
-            Kind::Object => checked = read_message(text, scanner, at)?,
+            Kind::Object => checked = read_message(text, scanner, at, messages)?,
             other => {
                 scanner.value()?;
                 checked = Err(ApiError::invalid_type(format!("messages[{at}]"), "an object", other));
             }
         }
-        messages.push(Span::new(start..scanner.at()));
+        messages.spans.push(Span::new(start..scanner.at()));
         Ok::<(), Fault>(())
     })?;
     Ok(checked)
 }
 
-fn read_message(text: &str, scanner: &mut Scanner<'_>, at: usize) -> Result<Checked, Fault> {
+fn read_message(text: &str, scanner: &mut Scanner<'_>, at: usize, messages: &mut Messages) -> Result<Checked, Fault> {
     let mut checked = Ok(());
     let mut seen = [false; 2];
     scanner.object(|scanner, key| {
         let kind = scanner.kind()?;
         let (slot, name, shape) = match &*Text::escaped(&text[key]).to_str() {
             "role" => (0, "role", STRING),
-            "content" => (1, "content", STRING_OR_ARRAY),
-            _ => return scanner.value().map(drop),
+            "content" => {
+                messages.has_parts |= kind == Kind::Array;
+                (1, "content", STRING_OR_ARRAY)
+            }
+            name => {
+                messages.has_more |= name != "name";
+                return scanner.value().map(drop);
+            }
         };
         let path = || format!("messages[{at}].{name}");
         let is_second = std::mem::replace(&mut seen[slot], true);
@@ -154,8 +202,8 @@ impl<'a> Known<'a> {
         let mut known = Self::default();
         let mut names = Vec::with_capacity(fields.len());
         for field in fields {
-            let name = Text::escaped(&text[field.key.range()]).to_str();
-            let value = Raw::checked(&text[field.value.range()]);
+            let name = field.name(text).to_str();
+            let value = Raw::checked(&text[field.value()]);
             check_name(&name)?;
             check_type(&name, value.kind())?;
             match &*name {
@@ -256,7 +304,7 @@ mod tests {
     use super::*;
 
     fn fault(body: &str) -> (Option<String>, Option<String>) {
-        let error = read(body.as_bytes()).unwrap_err();
+        let error = read(body.into()).err().unwrap();
         (error.param().map(str::to_owned), error.code().map(str::to_owned))
     }
 
@@ -267,11 +315,11 @@ mod tests {
     #[test]
     fn finds_fields_and_messages() {
         let body = r#"{"messages" : [ {"role":"user"}, {"r\u006fle":"user"} ],"mod\u0065l":"a\nb","stream":true}"#;
-        let index = read(body.as_bytes()).unwrap();
+        let index = read(body.into()).unwrap();
         assert_eq!((&*index.model, index.stream, index.include_usage), ("a\nb", true, false));
         let spans: Vec<_> = index.messages.iter().map(|span| &body[span.range()]).collect();
         assert_eq!(spans, [r#"{"role":"user"}"#, r#"{"r\u006fle":"user"}"#]);
-        let keys: Vec<_> = index.fields.iter().map(|field| &body[field.key.range()]).collect();
+        let keys: Vec<_> = index.fields.iter().map(|field| &body[field.key()]).collect();
         assert_eq!(keys, ["messages", r"mod\u0065l", "stream"]);
     }
 
@@ -305,7 +353,7 @@ mod tests {
         assert_eq!(fault(&request(r#""\u004dodel":"x""#)), unknown("Model"));
         let options = r#""stream_options":{"include_usage":true,"include_Uſage":false}"#;
         assert_eq!(fault(&request(options)), unknown("stream_options.include_Uſage"));
-        assert!(read(request(r#""model ":1,"möDel":2,"X":3,"stream_options":{"Include":1}"#).as_bytes()).is_ok());
+        assert!(read(request(r#""model ":1,"möDel":2,"X":3,"stream_options":{"Include":1}"#).into()).is_ok());
     }
 
     #[test]
@@ -313,6 +361,6 @@ mod tests {
         assert!(is_documented("tools") && !is_documented("Tools") && !is_documented("x"));
         let body =
             r#"{"model":"m","messages":[{"role":"user","content":null}],"tools":null,"stream":null,"stop":null}"#;
-        assert!(!read(body.as_bytes()).unwrap().stream);
+        assert!(!read(body.into()).unwrap().stream);
     }
 }

@@ -2,11 +2,12 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::index::Field;
-use crate::json::{Text, write_str};
+use super::index::{Field, Index};
+use crate::json::write_str;
 
 /// Edits to the top-level fields of a request. Made by [`ChatRequest::patch`](super::ChatRequest::patch).
 ///
@@ -21,8 +22,7 @@ use crate::json::{Text, write_str};
 /// ```
 #[must_use = "a patch does nothing until it is finished"]
 pub struct Patch<'a> {
-    body: &'a Bytes,
-    fields: &'a [Field],
+    index: &'a Arc<Index>,
     edits: Vec<(Cow<'a, str>, Edit<'a>)>,
 }
 
@@ -40,8 +40,8 @@ impl fmt::Debug for Patch<'_> {
 }
 
 impl<'a> Patch<'a> {
-    pub(super) fn new(body: &'a Bytes, fields: &'a [Field]) -> Self {
-        Self { body, fields, edits: Vec::new() }
+    pub(super) fn new(index: &'a Arc<Index>) -> Self {
+        Self { index, edits: Vec::new() }
     }
 
     /// Gives a field a value, which is JSON text; a field that is not there yet is added at the end.
@@ -77,7 +77,7 @@ impl<'a> Patch<'a> {
     /// The new body; the old one, uncopied, if there was nothing to change.
     pub fn finish(self) -> Bytes {
         if self.edits.is_empty() {
-            return self.body.clone();
+            return Bytes::from_owner(Unchanged(self.index.clone()));
         }
         let mut out = Vec::with_capacity(self.len());
         self.pieces(|piece| out.extend_from_slice(piece));
@@ -91,38 +91,32 @@ impl<'a> Patch<'a> {
         len
     }
 
-    fn edit_of(&self, field: &Field) -> Option<&Edit<'a>> {
-        let key = self.key_of(field)?;
-        self.edits.iter().find(|(name, _)| key.eq_str(name)).map(|(_, edit)| edit)
+    fn edit_of(&self, field: Field) -> Option<&Edit<'a>> {
+        self.edits.iter().find(|(name, _)| field.is(&self.index.text, name)).map(|(_, edit)| edit)
     }
 
     fn has(&self, name: &str) -> bool {
-        self.fields.iter().any(|field| self.key_of(field).is_some_and(|key| key.eq_str(name)))
-    }
-
-    fn key_of(&self, field: &Field) -> Option<Text<'a>> {
-        let key = self.body.get(field.key.range())?;
-        std::str::from_utf8(key).ok().map(Text::escaped)
+        self.index.fields.iter().any(|field| field.is(&self.index.text, name))
     }
 
     /// Cuts the new body into pieces of the old one and of the edits.
     fn pieces(&self, mut put: impl FnMut(&[u8])) {
-        let body = &self.body[..];
-        let (Some(first), Some(last)) = (self.fields.first(), self.fields.last()) else { return put(body) };
+        let (body, fields) = (self.index.text.as_bytes(), &self.index.fields);
+        let (Some(first), Some(last)) = (fields.first(), fields.last()) else { return put(body) };
         if self.edits.is_empty() {
             return put(body);
         }
         let mut kept: Option<usize> = None;
-        put(&body[..first.key.range().start - 1]);
-        for (at, field) in self.fields.iter().enumerate() {
-            let (key, value) = (field.key.range(), field.value.range());
+        put(&body[..first.key().start - 1]);
+        for (at, &field) in fields.iter().enumerate() {
+            let (key, value) = (field.key(), field.value());
             let edit = self.edit_of(field);
             if let Some(Edit::Remove) = edit {
                 continue;
             }
             match kept {
                 Some(before) if before + 1 == at => {
-                    put(&body[self.fields[before].value.range().end..key.start - 1]);
+                    put(&body[fields[before].value().end..key.start - 1]);
                 }
                 Some(_) => put(b","),
                 None => {}
@@ -152,7 +146,16 @@ impl<'a> Patch<'a> {
                 kept = kept.or(Some(0));
             }
         }
-        put(&body[last.value.range().end..]);
+        put(&body[last.value().end..]);
+    }
+}
+
+/// The body as it came.
+struct Unchanged(Arc<Index>);
+
+impl AsRef<[u8]> for Unchanged {
+    fn as_ref(&self) -> &[u8] {
+        self.0.text.as_bytes()
     }
 }
 

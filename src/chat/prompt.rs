@@ -24,6 +24,10 @@ impl ChatRequest {
     /// # Ok::<(), tower_completions::ApiError>(())
     /// ```
     pub fn estimated_prompt_tokens(&self) -> u64 {
+        *self.prompt_tokens().get_or_init(|| self.count_prompt_tokens())
+    }
+
+    fn count_prompt_tokens(&self) -> u64 {
         if !self.may_hold_media() {
             return estimated_tokens(self.size() as u64);
         }
@@ -39,11 +43,11 @@ impl ChatRequest {
         estimated_tokens(self.size().saturating_sub(media_bytes) as u64).saturating_add(media)
     }
 
-    /// Whether the parts are worth a look: most requests hold no word for a medium, in a field or in a text.
+    /// Whether the parts are worth a look: most requests have none, and most of those that do hold no word for a medium.
     fn may_hold_media(&self) -> bool {
-        let Some(messages) = self.get("messages") else { return false };
+        let Some(messages) = self.get("messages").filter(|_| self.has_parts()) else { return false };
         let holds = |word: &str| memmem::find(messages.text().as_bytes(), word.as_bytes()).is_some();
-        holds("\"type\"") && [r#""image_url""#, r#""input_audio""#, r#""file""#].into_iter().any(holds)
+        [r#""image_url""#, r#""input_audio""#, r#""file""#].into_iter().any(holds)
     }
 }
 

@@ -1,16 +1,15 @@
 //! The parsed request, which is also the body.
 
 use std::fmt;
-use std::ops::Range;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
 use super::documented;
-use super::index::{self, Field, Index};
+use super::index::{self, Index};
 use super::message::Message;
 use super::patch::Patch;
 use super::tool::{Tool, ToolChoice};
@@ -41,7 +40,6 @@ use crate::json::{Raw, Text};
 /// ```
 #[derive(Clone)]
 pub struct ChatRequest {
-    bytes: Bytes,
     index: Arc<Index>,
     model: Option<Arc<str>>,
     unread: bool,
@@ -53,9 +51,8 @@ impl ChatRequest {
     /// # Errors
     /// 400 `invalid_request_error` that names the field at fault.
     pub fn from_bytes(bytes: impl Into<Bytes>) -> Result<Self, ApiError> {
-        let bytes = bytes.into();
-        let index = Arc::new(index::read(&bytes)?);
-        Ok(Self { bytes, index, model: None, unread: true })
+        let index = Arc::new(index::read(bytes.into().into())?);
+        Ok(Self { index, model: None, unread: true })
     }
 
     /// The model that is asked for, or that [`with_model`](Self::with_model) has set since.
@@ -82,9 +79,8 @@ impl ChatRequest {
 
     /// A top-level field, as the client sent it. `model` is the client's, also after [`with_model`](Self::with_model).
     pub fn get(&self, field: &str) -> Option<Raw<'_>> {
-        let named = |candidate: &&Field| Text::escaped(self.slice(candidate.key.range())).eq_str(field);
-        let found = self.index.fields.iter().find(named)?;
-        Some(Raw::checked(self.slice(found.value.range())))
+        let found = self.index.fields.iter().find(|candidate| candidate.is(self.text(), field))?;
+        Some(Raw::checked(&self.text()[found.value()]))
     }
 
     /// A top-level field that is set: `null` counts as absent, as it does for OpenAI.
@@ -94,10 +90,8 @@ impl ChatRequest {
 
     /// All top-level fields in the client's order.
     pub fn fields(&self) -> impl Iterator<Item = (Text<'_>, Raw<'_>)> {
-        self.index
-            .fields
-            .iter()
-            .map(|field| (Text::escaped(self.slice(field.key.range())), Raw::checked(self.slice(field.value.range()))))
+        let text = self.text();
+        self.index.fields.iter().map(move |field| (field.name(text), Raw::checked(&text[field.value()])))
     }
 
     /// The top-level fields that OpenAI does not document, in the client's order.
@@ -110,7 +104,7 @@ impl ChatRequest {
     /// # Errors
     /// Each item is 400 `invalid_request_error` if a field of that message has the wrong JSON type.
     pub fn messages(&self) -> impl DoubleEndedIterator<Item = Result<Message<'_>, ApiError>> + ExactSizeIterator {
-        let span = |(at, span): (usize, &index::Span)| Message::read(at, Raw::checked(self.slice(span.range())));
+        let span = |(at, span): (usize, &index::Span)| Message::read(at, Raw::checked(&self.text()[span.range()]));
         self.index.messages.iter().enumerate().map(span)
     }
 
@@ -138,7 +132,7 @@ impl ChatRequest {
 
     /// Changes single fields of the body and leaves every other byte alone.
     pub fn patch(&self) -> Patch<'_> {
-        let patch = Patch::new(&self.bytes, &self.index.fields);
+        let patch = Patch::new(&self.index);
         match &self.model {
             Some(model) => patch.set_str("model", model),
             None => patch,
@@ -147,11 +141,26 @@ impl ChatRequest {
 
     /// The size of the client's body in bytes.
     pub fn size(&self) -> usize {
-        self.bytes.len()
+        self.text().len()
     }
 
-    fn slice(&self, range: Range<usize>) -> &str {
-        self.bytes.get(range).and_then(|bytes| std::str::from_utf8(bytes).ok()).unwrap_or("null")
+    /// The place for what the prompt is worth, which is computed once.
+    pub(super) fn prompt_tokens(&self) -> &OnceLock<u64> {
+        &self.index.prompt_tokens
+    }
+
+    /// Whether a message has its content in parts.
+    pub(crate) fn has_parts(&self) -> bool {
+        self.index.has_parts
+    }
+
+    /// Whether a message has another field than `role`, `content` and `name`.
+    pub(crate) fn has_more(&self) -> bool {
+        self.index.has_more
+    }
+
+    fn text(&self) -> &str {
+        &self.index.text
     }
 }
 
@@ -161,7 +170,7 @@ impl fmt::Debug for ChatRequest {
             .field("model", &self.model())
             .field("stream", &self.stream())
             .field("messages", &self.index.messages.len())
-            .field("bytes", &self.bytes.len())
+            .field("bytes", &self.size())
             .finish()
     }
 }

@@ -2,13 +2,14 @@
 
 use super::facts::Facts;
 use super::sink::Seen;
-use crate::json::{Fault, Raw, Template, Text};
+use crate::json::{Fault, Found, Place, Raw, Template, Text};
 
 /// What is known of a stream so far.
 #[derive(Debug, Default)]
 pub(crate) struct Watch {
-    /// The last event that was nothing but a piece of text.
+    /// The last event that was nothing but a piece of text, and whether that was the last of all.
     template: Template,
+    has_learned: bool,
     /// Whether the provider has named its model.
     named: bool,
     /// The choices that have begun, one bit for each, and those of them that have a finish reason.
@@ -24,6 +25,8 @@ pub(crate) enum Notice<'a> {
     Empty,
     /// A chunk.
     Chunk,
+    /// The chunk that was learned last, but for its text.
+    Again(Found<'a>),
     /// The last chunk of a client that asked for usage: no choices.
     Usage,
     /// The provider's error.
@@ -45,16 +48,19 @@ impl Watch {
             self.done = true;
             return Ok(Notice::Done);
         }
-        if let Some(text) = self.template.recognise(data) {
-            see(Seen::Text(text.len()));
-            return Ok(Notice::Chunk);
+        self.has_learned = false;
+        if let Some(found) = self.template.recognise_with(data, |_, _| {}) {
+            see(Seen::Text(found.text.len()));
+            return Ok(Notice::Again(found));
         }
         let mut facts = Facts::read(data)?;
         if let Some(error) = facts.error {
             return Ok(Notice::Error(error));
         }
         if let Some(text) = facts.only_text().and_then(Text::source) {
-            self.template.learn(data, text);
+            let padding = facts.padding.and_then(Text::source).map(|padding| (Place::Padding, padding));
+            self.template.learn_with(data, std::iter::once((Place::Text, text)).chain(padding));
+            self.has_learned = true;
         }
         // Azure's first event has an empty one, and what comes later says the same.
         facts.model = facts.model.filter(|model| !self.named && !model.is_empty());
@@ -64,6 +70,11 @@ impl Watch {
         facts.tell(&mut see);
         let only_usage = facts.usage.is_some() && facts.choices == Some(0);
         Ok(if only_usage { Notice::Usage } else { Notice::Chunk })
+    }
+
+    /// The last event, if the next ones are likely to be like it.
+    pub(crate) fn learned(&self) -> Option<&Template> {
+        self.has_learned.then_some(&self.template)
     }
 
     /// Whether `[DONE]` has come.

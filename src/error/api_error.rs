@@ -50,6 +50,10 @@ struct Fields {
     reason: Option<&'static str>,
 }
 
+/// A response extension of every error that is one of ours: what the ledger is told of it.
+#[derive(Clone, Debug)]
+pub(crate) struct ErrorCode(pub(crate) Word);
+
 impl ApiError {
     /// An error with a status, OpenAI's `type` (such as `invalid_request_error`) and a message; `param` and `code` are null.
     pub fn new(status: StatusCode, kind: impl Into<Word>, message: impl Into<Word>) -> Self {
@@ -184,6 +188,8 @@ impl ApiError {
     /// The error as a whole HTTP response.
     pub fn into_response<B>(self) -> Response<ResponseBody<B>> {
         let mut response = Response::new(ResponseBody::full(self.to_json()));
+        let word = self.0.reason.map(Word::Borrowed).or(self.0.code).unwrap_or(self.0.kind);
+        response.extensions_mut().insert(ErrorCode(word));
         *response.status_mut() = self.0.status;
         *response.headers_mut() = self.0.headers;
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(media_type::JSON));

@@ -17,12 +17,16 @@ impl ApiError {
     /// every other failure to connect. Anything else is `upstream_error`. The text of the error itself never reaches the
     /// client: it may hold addresses or credentials.
     pub fn from_box(error: BoxError) -> Self {
-        let error = match error.downcast::<Self>() {
-            Ok(error) => return *error,
-            Err(error) => error,
-        };
-        let is_connect = chain(&*error).any(is_connect);
-        match chain(&*error).find_map(Self::recognise) {
+        match error.downcast::<Self>() {
+            Ok(error) => *error,
+            Err(error) => Self::from_error(&*error),
+        }
+    }
+
+    /// The same as [`from_box`](Self::from_box), for an error that goes on.
+    pub fn from_error(error: &(dyn Error + 'static)) -> Self {
+        let is_connect = chain(error).any(is_connect);
+        match chain(error).find_map(Self::recognise) {
             Some(error) if is_connect && error.status() == StatusCode::GATEWAY_TIMEOUT => {
                 error.with_reason(TimeoutKind::Connect.reason())
             }
@@ -57,8 +61,8 @@ impl ApiError {
 
 /// Whether the provider was reached and did not answer in time, so that it may have done the work all the same.
 pub(crate) fn is_answer_timeout(error: &(dyn Error + 'static)) -> bool {
-    let known = chain(error).find_map(ApiError::recognise);
-    known.is_some_and(|error| error.status() == StatusCode::GATEWAY_TIMEOUT) && !chain(error).any(is_connect)
+    let error = ApiError::from_error(error);
+    error.status() == StatusCode::GATEWAY_TIMEOUT && error.reason() != Some(TimeoutKind::Connect.reason())
 }
 
 /// An error and what caused it, outermost first.

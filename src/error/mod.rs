@@ -11,6 +11,7 @@ mod timeout;
 mod upstream;
 
 pub use api_error::ApiError;
+pub(crate) use api_error::ErrorCode;
 pub use boxed::BoxError;
 pub(crate) use boxed::{chain, is_answer_timeout};
 pub use timeout::TimeoutKind;

@@ -21,6 +21,6 @@ mod write;
 pub use raw::{Elements, Fields, Raw};
 pub use scan::{Fault, FaultKind, Kind, MAX_DEPTH};
 pub(crate) use scan::{Scanner, utf8};
-pub(crate) use template::Template;
+pub(crate) use template::{Found, Place, Template};
 pub use text::Text;
 pub use write::{write_compact, write_str, write_u64};

@@ -242,6 +242,7 @@ impl<'a> Scanner<'a> {
             Kind::String => {
                 self.string()?;
             }
+            Kind::Array | Kind::Object if self.checked => self.skip_container()?,
             Kind::Array | Kind::Object => self.container()?,
             Kind::Number => self.number()?,
             Kind::Bool if self.peek() == Some(b't') => self.word(b"true")?,
@@ -273,6 +274,27 @@ impl<'a> Scanner<'a> {
                 }
             }
         }
+    }
+
+    /// Walks past an array or object that has been checked before: all that matters is where its strings and brackets are.
+    fn skip_container(&mut self) -> Result<(), Fault> {
+        let mut open = 0_u32;
+        while let Some(byte) = self.peek() {
+            match byte {
+                b'"' => {
+                    self.string()?;
+                    continue;
+                }
+                b'{' | b'[' => open += 1,
+                b'}' | b']' => open -= 1,
+                _ => {}
+            }
+            self.at += 1;
+            if open == 0 {
+                return Ok(());
+            }
+        }
+        Err(self.unexpected())
     }
 
     /// After a value inside a container: leaves every level that ends here. True if the outermost one did.
@@ -374,7 +396,22 @@ pub(super) fn plain_prefix(text: &[u8]) -> usize {
     at + end
 }
 
-/// The same for a text that is known to have no control characters in its strings.
+/// Where a string ends whose first byte is next: the bytes up to its quote. `None` if it is no string.
+pub(super) fn string_prefix(text: &[u8]) -> Option<usize> {
+    let mut at = plain_prefix(text);
+    loop {
+        let rest = text.get(at..)?;
+        match rest {
+            [b'"', ..] => return Some(at),
+            [b'\\', b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't', ..] => at += 2,
+            [b'\\', b'u', digits @ ..] if digits.first_chunk::<4>()?.iter().all(u8::is_ascii_hexdigit) => at += 6,
+            _ => return None,
+        }
+        at += plain_prefix(&text[at..]);
+    }
+}
+
+/// [`plain_prefix`] of a text that is known to have no control characters in its strings.
 fn checked_prefix(text: &[u8]) -> usize {
     short_prefix(text).unwrap_or_else(|at| at + memchr::memchr2(b'"', b'\\', &text[at..]).unwrap_or(text.len() - at))
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::store::Spending;
 use crate::auth::{Budget, BudgetWindow};
+use crate::calendar::{DAY, first_day};
 
 /// The spending of one budget, in nano-dollars.
 #[derive(Clone, Copy, Debug, Default)]
@@ -25,8 +26,6 @@ enum Period {
     Day(u32),
     Month(u32),
 }
-
-const DAY: u64 = 86_400;
 
 impl Period {
     fn of(window: BudgetWindow, now: Duration) -> Self {
@@ -61,16 +60,6 @@ fn month_of(day: u64) -> u64 {
     // 146,097 days are 4,800 months. The guess is too small by one or two.
     let guess = (day * 4_800 / 146_097).saturating_sub(1);
     (guess..).find(|month| first_day(month + 1) > day).unwrap_or(guess)
-}
-
-/// The first day of a month, both counted since January 1970.
-pub(super) fn first_day(month: u64) -> u64 {
-    const BEFORE: [u64; 12] = [0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334];
-    let (year, month) = (1970 + month / 12, (month % 12) as usize);
-    // The leap years before a year.
-    let leaps = |year: u64| (year - 1) / 4 - (year - 1) / 100 + (year - 1) / 400;
-    let is_leap = leaps(year + 1) > leaps(year);
-    (year - 1970) * 365 + leaps(year) - leaps(1970) + BEFORE[month] + u64::from(is_leap && month >= 2)
 }
 
 impl Spent {

@@ -1,18 +1,22 @@
 //! OpenAI's rate limit headers, and how it writes durations.
 
+use std::fmt;
+use std::io::Write;
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::header::RETRY_AFTER;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::store::{Allowance, Left};
+use crate::json::write_u64;
 
-const REQUESTS: [HeaderName; 3] = [
+static REQUESTS: [HeaderName; 3] = [
     HeaderName::from_static("x-ratelimit-limit-requests"),
     HeaderName::from_static("x-ratelimit-remaining-requests"),
     HeaderName::from_static("x-ratelimit-reset-requests"),
 ];
-const TOKENS: [HeaderName; 3] = [
+static TOKENS: [HeaderName; 3] = [
     HeaderName::from_static("x-ratelimit-limit-tokens"),
     HeaderName::from_static("x-ratelimit-remaining-tokens"),
     HeaderName::from_static("x-ratelimit-reset-tokens"),
@@ -22,22 +26,54 @@ const RETRY_AFTER_MS: HeaderName = HeaderName::from_static("retry-after-ms");
 /// Says how much is left. What stands there already is somebody else's, such as the provider's of our account: it goes,
 /// also where we have nothing to say.
 pub(super) fn set_left(headers: &mut HeaderMap, left: &Left) {
-    for (names, allowance) in [(REQUESTS, left.requests), (TOKENS, left.tokens)] {
+    let mut values = Values::default();
+    for (names, allowance) in [(&REQUESTS, &left.requests), (&TOKENS, &left.tokens)] {
         match allowance {
-            Some(allowance) => {
-                for (name, value) in names.into_iter().zip(values(&allowance)) {
-                    headers.insert(name, value);
-                }
-            }
+            Some(allowance) => values.add(names, allowance),
             None => names.iter().for_each(|name| drop(headers.remove(name))),
         }
     }
+    values.insert(headers);
 }
 
-fn values(allowance: &Allowance) -> [HeaderValue; 3] {
-    // A duration is visible ASCII, so the other value is never taken.
-    let reset = HeaderValue::try_from(go_duration(allowance.reset)).unwrap_or(HeaderValue::from_static("0s"));
-    [allowance.limit.into(), allowance.remaining.into(), reset]
+/// The values of headers, one after the other in one allocation.
+#[derive(Default)]
+struct Values {
+    text: Vec<u8>,
+    ends: [(Option<&'static HeaderName>, usize); 6],
+    count: usize,
+}
+
+impl Values {
+    fn add(&mut self, names: &'static [HeaderName; 3], allowance: &Allowance) {
+        let [limit, remaining, reset] = names;
+        self.text.reserve(64);
+        write_u64(&mut self.text, allowance.limit);
+        self.end(limit);
+        write_u64(&mut self.text, allowance.remaining);
+        self.end(remaining);
+        let _infallible = write!(self.text, "{}", GoDuration(allowance.reset));
+        self.end(reset);
+    }
+
+    fn end(&mut self, name: &'static HeaderName) {
+        self.ends[self.count] = (Some(name), self.text.len());
+        self.count += 1;
+    }
+
+    fn insert(self, headers: &mut HeaderMap) {
+        headers.reserve(self.count);
+        let text = Bytes::from(self.text);
+        let mut start = 0;
+        for (name, end) in self.ends {
+            let Some(name) = name else { break };
+            // Digits and letters, which every header can hold.
+            if let Ok(value) = HeaderValue::from_maybe_shared(text.slice(start..end)) {
+                headers.insert(name, value);
+            }
+            start = end;
+        }
+    }
 }
 
 /// When to come back: in whole seconds, at least one, and exactly. The SDKs read the exact one first.
@@ -48,21 +84,28 @@ pub(super) fn retry_after(wait: Duration) -> [(HeaderName, HeaderValue); 2] {
 
 /// A duration as [Go prints it](https://pkg.go.dev/time#Duration.String), in milliseconds rounded up: `6m0s`, `1.5s`,
 /// `120ms`, `0s`.
-pub(super) fn go_duration(time: Duration) -> String {
-    let ms = millis(time);
-    let (seconds, fraction) = (ms / 1000, ms % 1000);
-    if seconds == 0 {
-        return if fraction == 0 { "0s".to_owned() } else { format!("{fraction}ms") };
-    }
-    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
-    let fraction = match fraction {
-        0 => String::new(),
-        _ => format!(".{fraction:03}").trim_end_matches('0').to_owned(),
-    };
-    match (hours, minutes) {
-        (0, 0) => format!("{seconds}{fraction}s"),
-        (0, _) => format!("{minutes}m{seconds}{fraction}s"),
-        _ => format!("{hours}h{minutes}m{seconds}{fraction}s"),
+pub(super) struct GoDuration(pub(super) Duration);
+
+impl fmt::Display for GoDuration {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ms = millis(self.0);
+        let (seconds, fraction) = (ms / 1000, ms % 1000);
+        if seconds == 0 && fraction > 0 {
+            return write!(f, "{fraction}ms");
+        }
+        let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+        if hours > 0 {
+            write!(f, "{hours}h")?;
+        }
+        if hours > 0 || minutes > 0 {
+            write!(f, "{minutes}m")?;
+        }
+        match fraction {
+            0 => write!(f, "{seconds}s"),
+            _ if fraction % 100 == 0 => write!(f, "{seconds}.{}s", fraction / 100),
+            _ if fraction % 10 == 0 => write!(f, "{seconds}.{:02}s", fraction / 10),
+            _ => write!(f, "{seconds}.{fraction:03}s"),
+        }
     }
 }
 
@@ -90,7 +133,7 @@ mod tests {
             (3_600_000_000_000, "1h0m0s"),
             (100_000_005_000_000, "27h46m40.005s"),
         ] {
-            assert_eq!(go_duration(Duration::from_nanos(nanos)), text);
+            assert_eq!(GoDuration(Duration::from_nanos(nanos)).to_string(), text);
         }
     }
 
@@ -107,8 +150,8 @@ mod tests {
     #[test]
     fn what_others_said_goes() {
         let mut headers = HeaderMap::new();
-        for name in REQUESTS.into_iter().chain(TOKENS) {
-            headers.append(&name, HeaderValue::from_static("planted"));
+        for name in REQUESTS.iter().chain(&TOKENS) {
+            headers.append(name, HeaderValue::from_static("planted"));
             headers.append(name, HeaderValue::from_static("planted"));
         }
         let left = Allowance { limit: 60, remaining: 59, reset: Duration::from_secs(1) };

@@ -79,7 +79,6 @@ mod sync;
 mod testing;
 #[cfg(test)]
 mod tests;
-mod usd;
 
 pub use body::LimitBody;
 pub use endpoint::{UsageEndpoint, UsageEndpointFuture};

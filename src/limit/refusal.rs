@@ -5,9 +5,9 @@ use std::time::Duration;
 use http::header::RETRY_AFTER;
 use http::{HeaderName, HeaderValue, StatusCode};
 
-use super::headers::{go_duration, retry_after};
+use super::headers::{GoDuration, retry_after};
 use super::store::{Dimension, Refusal, SubjectKind};
-use super::usd::usd;
+use crate::decimal::usd;
 use crate::error::ApiError;
 
 const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
@@ -88,8 +88,8 @@ fn message(refusal: &Refusal) -> String {
         Dimension::Budget => "Budget",
     };
     let when = match (dimension, retry_after) {
-        (Dimension::Budget, Some(wait)) => format!("There is money again in {}.", go_duration(*wait)),
-        (_, Some(wait)) => format!("Try again in {}.", go_duration(*wait)),
+        (Dimension::Budget, Some(wait)) => format!("There is money again in {}.", GoDuration(*wait)),
+        (_, Some(wait)) => format!("Try again in {}.", GoDuration(*wait)),
         (Dimension::Parallel, None) if *limit > 0 => "Try again when another answer has ended.".to_owned(),
         (_, None) => "Only a higher limit helps.".to_owned(),
     };

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::store::{Allowance, Spending, Standing, Subject, SubjectKind};
-use super::usd::usd;
 use crate::auth::BudgetWindow;
+use crate::decimal::usd;
 use crate::json::{write_str, write_u64};
 
 /// The caller, which comes first, with the scopes that follow it inside.

@@ -34,8 +34,10 @@ pub struct Receipt {
     pub status: StatusCode,
     /// How it ended.
     pub outcome: Outcome,
-    /// Why it did not end well: the code of the error, or a reason of the meter's such as `client_aborted`.
+    /// Why it did not end well, in a word of the meter's such as `client_aborted` or `upstream_timeout`.
     pub reason: Option<Arc<str>>,
+    /// The code of the error, which says more, such as `idle_timeout` or `context_length_exceeded`.
+    pub error_code: Option<Arc<str>>,
     /// OpenAI's `finish_reason`.
     pub finish_reason: Option<Arc<str>>,
     /// The tokens of all attempts together, in disjoint classes.
@@ -62,22 +64,59 @@ pub struct Receipt {
     pub upstream_request_id: Option<Arc<str>>,
 }
 
+impl Receipt {
+    /// The receipt of a request that came at this time and asked for this model, of which nothing else is known: nobody
+    /// asked, nothing was tried, and it was refused.
+    pub fn new(id: impl Into<Arc<str>>, time: Duration, model: impl Into<Arc<str>>) -> Self {
+        Self {
+            id: id.into(),
+            time,
+            key: None,
+            model: model.into(),
+            provider: None,
+            served_model: None,
+            upstream_model: None,
+            stream: false,
+            status: StatusCode::INTERNAL_SERVER_ERROR,
+            outcome: Outcome::Refused,
+            reason: None,
+            error_code: None,
+            finish_reason: None,
+            usage: Usage::default(),
+            usage_source: UsageSource::None,
+            cost: Some(0),
+            price: None,
+            tries: Arc::default(),
+            first_byte: None,
+            first_token: None,
+            duration: Duration::ZERO,
+            tags: Arc::default(),
+            client_request_id: None,
+            upstream_request_id: None,
+        }
+    }
+}
+
 /// One attempt at a provider.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Try {
-    /// The provider's configured name.
-    pub provider: Arc<str>,
+    /// The provider's configured name; `None` of a service of the host's own that has not said it.
+    pub provider: Option<Arc<str>>,
     /// The configured id of the model that was tried.
     pub model: Arc<str>,
     /// The provider's status; `None` if it did not answer.
     pub status: Option<StatusCode>,
-    /// The code of the error, if it failed.
+    /// Why it failed, in a word of the meter's.
     pub reason: Option<Arc<str>>,
+    /// The code of the error, if it failed.
+    pub error_code: Option<Arc<str>>,
     /// Its tokens.
     pub usage: Usage,
     /// Where they come from.
     pub usage_source: UsageSource,
+    /// The price of the model, if it is known.
+    pub price: Option<Price>,
     /// What it cost, in nano-dollars; `None` if tokens were used whose price is not known.
     pub cost: Option<u64>,
 }

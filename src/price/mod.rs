@@ -10,11 +10,13 @@
 //! With the feature `bundled-prices`, [`bundled`] knows what the main providers charge, as of the date that its table
 //! says.
 
+mod bill;
 mod book;
 #[cfg(feature = "bundled-prices")]
 mod bundle;
 mod table;
 
+pub(crate) use bill::Bill;
 pub use book::PriceBook;
 #[cfg(feature = "bundled-prices")]
 pub use bundle::bundled;

@@ -4,7 +4,10 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use bytes::BufMut;
+
 use crate::decimal;
+use crate::json;
 use crate::usage::Usage;
 
 /// What a model's tokens cost, for each disjoint class of [`Usage`].
@@ -97,6 +100,20 @@ impl Rates {
         self.0[TokenClass::Input as usize].is_some() && self.0[TokenClass::Output as usize].is_some()
     }
 
+    /// Appends what differs from the rates below, each with a space before it but the first.
+    fn write(&self, below: &Self, mut space: &str, out: &mut impl BufMut) {
+        for (name, class) in CLASSES {
+            if self.0[class as usize] == below.0[class as usize] {
+                continue;
+            }
+            out.put_slice(space.as_bytes());
+            space = " ";
+            out.put_slice(name.as_bytes());
+            out.put_u8(b'=');
+            decimal::write_scaled(out, self.of(class), DECIMALS as u32);
+        }
+    }
+
     fn pico(&self, usage: &Usage) -> u128 {
         [
             (usage.input, TokenClass::Input),
@@ -137,12 +154,33 @@ impl Price {
         Ok(self)
     }
 
+    /// Appends the price as text, in the words that it is read from. None of them needs an escape in JSON.
+    pub(crate) fn write(&self, out: &mut impl BufMut) {
+        let mut below = &self.base;
+        below.write(&Rates::default(), "", out);
+        for (above, rates) in self.tiers.iter() {
+            out.put_slice(b" >");
+            json::write_u64(out, *above);
+            rates.write(below, " ", out);
+            below = rates;
+        }
+    }
+
     /// What these tokens cost, in nano-dollars, rounded half up once at the end.
     pub fn cost(&self, usage: &Usage) -> u64 {
         let prompt = usage.prompt_tokens();
         let tier = self.tiers.iter().rev().find(|(above, _)| prompt > *above);
         let pico = tier.map_or(&self.base, |(_, rates)| rates).pico(usage);
         u64::try_from((pico + PICO_PER_NANO / 2) / PICO_PER_NANO).unwrap_or(u64::MAX)
+    }
+}
+
+/// The text that reads back as the same price.
+impl fmt::Display for Price {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = Vec::with_capacity(64);
+        self.write(&mut text);
+        f.write_str(std::str::from_utf8(&text).map_err(|_| fmt::Error)?)
     }
 }
 
@@ -241,6 +279,26 @@ mod tests {
         for usd in [-1.0, -1e-7, 1.5e-7, f64::NAN, f64::INFINITY, 1_000_001.0] {
             assert_eq!(Price::per_million(usd, 1.0), Err(InvalidPrice));
         }
+    }
+
+    #[test]
+    fn its_text_is_the_same_price() {
+        for text in [
+            "input=0 output=0",
+            "input=0.15 output=0.6 cached=0.075",
+            "input=1.25 output=10 cached=0.125 >200000 input=2.5 output=15 cached=0.25 >400000 input=3",
+            "input=1 output=10 cached=0.1 write=2 write1h=3 reasoning=20 audio_in=30 audio_out=0.000001",
+        ] {
+            let price: Price = text.parse().unwrap();
+            assert_eq!(price.to_string(), text);
+        }
+        let later: Price = "input=1 output=2 >10 input=3".parse().unwrap();
+        let later = later.with(TokenClass::CacheRead, 0.5).unwrap();
+        assert_eq!(
+            later.to_string(),
+            "input=1 output=2 cached=0.5 >10 input=3 cached=3",
+            "what it costs, if not how it was said"
+        );
     }
 
     #[test]

@@ -58,6 +58,11 @@ impl Attempting {
         let number = attempts.begin(provider.clone(), model.clone(), answer.cell.clone());
         Some(Self { attempts, number })
     }
+
+    /// There is no answer.
+    fn broke(&self) {
+        self.attempts.broke(self.number);
+    }
 }
 
 pin_project! {
@@ -194,7 +199,7 @@ where
             ReadingBody::Answer { body, decoder, writer } => {
                 let body = ready!(body.poll(cx))?;
                 decoder.whole(body, writer)?;
-                let whole = writer.take().ok_or_else(unfinished)?;
+                let whole = all(writer).ok_or_else(unfinished)?;
                 Poll::Ready(Ok(writer.respond(ResponseBody::full(whole))))
             }
             ReadingBody::Stream { body } => {
@@ -241,6 +246,17 @@ where
     }
 }
 
+/// All that has been written; in one piece already, but where a stream came under the name of JSON.
+fn all(writer: &mut AnswerWriter) -> Option<Bytes> {
+    let first = writer.take()?;
+    let Some(second) = writer.take() else { return Some(first) };
+    let mut all = [first, second].concat();
+    while let Some(more) = writer.take() {
+        all.extend_from_slice(&more);
+    }
+    Some(all.into())
+}
+
 fn is_json(headers: &HeaderMap) -> bool {
     headers.get(CONTENT_TYPE).is_some_and(|value| media_type::is(value, media_type::JSON))
 }
@@ -267,7 +283,13 @@ where
                     return Poll::Ready(Ok(error.into_response()));
                 }
                 StateProj::Calling { future, answer } => {
-                    let (head, body) = ready!(future.poll(cx))?.into_parts();
+                    let response = ready!(future.poll(cx));
+                    if response.is_err()
+                        && let Some(attempt) = answer.as_ref().and_then(|answer| answer.attempt.as_ref())
+                    {
+                        attempt.broke();
+                    }
+                    let (head, body) = response?.into_parts();
                     match answer.take() {
                         Some(answer) => State::Reading { reading: Some(Reading::new(answer, head, body)) },
                         None => State::Refused { error: None },

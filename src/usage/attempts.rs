@@ -2,9 +2,10 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use http::StatusCode;
+use http::{Extensions, StatusCode};
 
-use super::observed::UsageCell;
+use super::observed::{Observed, UsageCell};
+use super::tokens::{Usage, UsageSource};
 use crate::error::ApiError;
 
 /// A request extension: what was tried upstream for this request, in order, whatever came of it.
@@ -50,9 +51,41 @@ pub struct Attempt {
     pub status: Option<StatusCode>,
     /// What was seen of the answer, and the code of the error if it failed.
     pub cell: UsageCell,
+    /// Whether whoever sent the request got an error instead of an answer.
+    broke: bool,
+}
+
+impl Attempt {
+    /// The attempt of a service that answered without saying that it was one.
+    pub(super) fn unlisted(model: Arc<str>, status: StatusCode, cell: UsageCell) -> Self {
+        Self { provider: "".into(), model, status: Some(status), cell, broke: false }
+    }
+
+    /// What the attempt used, as far as anybody knows: the one sum that limits and ledger charge. `prompt_tokens` is what
+    /// the prompt is worth where the provider has said nothing of it. See [`Observed::settled`].
+    ///
+    /// Who was sent a request and has said nothing may have read it; who has answered with an error, or broke the
+    /// connection before there was an answer, has used what it says and otherwise nothing.
+    pub fn settled(&self, prompt_tokens: u64) -> (Usage, UsageSource) {
+        self.settled_as(&self.cell.observed(), prompt_tokens)
+    }
+
+    /// The same, for whoever has looked into the cell already.
+    pub(crate) fn settled_as(&self, seen: &Observed, prompt_tokens: u64) -> (Usage, UsageSource) {
+        let is_error = self.broke || self.status.is_some_and(|status| !status.is_success());
+        if is_error && seen.failure.is_none() && seen.usage.is_none() && seen.text_bytes == 0 {
+            return (Usage::default(), UsageSource::None);
+        }
+        seen.settled(prompt_tokens)
+    }
 }
 
 impl Attempts {
+    /// The list of a request, which is put there if nobody has asked for one yet.
+    pub fn of(request: &mut Extensions) -> Self {
+        request.get_or_insert_default::<Self>().clone()
+    }
+
     /// An empty list.
     pub fn new() -> Self {
         Self::default()
@@ -68,7 +101,7 @@ impl Attempts {
     /// number of the attempt, counted from 0.
     pub fn begin(&self, provider: impl Into<Arc<str>>, model: impl Into<Arc<str>>, cell: UsageCell) -> usize {
         let model = self.model.clone().unwrap_or_else(|| model.into());
-        let attempt = Attempt { provider: provider.into(), model, status: None, cell };
+        let attempt = Attempt { provider: provider.into(), model, status: None, cell, broke: false };
         let mut list = self.lock();
         if list.first.is_none() {
             list.first = Some(attempt);
@@ -80,13 +113,23 @@ impl Attempts {
 
     /// The provider has answered this attempt with this status.
     pub fn answered(&self, at: usize, status: StatusCode) {
+        self.change(at, |attempt| attempt.status = Some(status));
+    }
+
+    /// The request of this attempt ended in an error of the connection. What kind of error it was,
+    /// [`failed`](Self::failed) may say.
+    pub fn broke(&self, at: usize) {
+        self.change(at, |attempt| attempt.broke = true);
+    }
+
+    fn change(&self, at: usize, change: impl FnOnce(&mut Attempt)) {
         let mut list = self.lock();
         let attempt = match at.checked_sub(1) {
             None => list.first.as_mut(),
             Some(at) => list.more.get_mut(at),
         };
         if let Some(attempt) = attempt {
-            attempt.status = Some(status);
+            change(attempt);
         }
     }
 
@@ -100,6 +143,12 @@ impl Attempts {
                 seen.fail(error);
             }
         });
+    }
+
+    /// The provider of the last one.
+    pub(crate) fn last_provider(&self) -> Option<Arc<str>> {
+        let list = self.lock();
+        list.more.last().or(list.first.as_ref()).map(|attempt| Arc::clone(&attempt.provider))
     }
 
     /// How many there were so far.

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::tokens::{Usage, UsageSource, estimated_tokens};
-use crate::error::ApiError;
+use crate::error::{ApiError, TimeoutKind};
 
 /// What has been seen of an answer so far.
 #[derive(Clone, Debug, Default)]
@@ -35,7 +35,8 @@ impl Observed {
     /// where the answer broke off after it, at least what was delivered. `prompt_tokens` is what the prompt is worth
     /// where the provider has said nothing of it.
     ///
-    /// An answer that failed before anything of it was delivered cost nothing that anybody knows of.
+    /// An answer that failed before anything of it was delivered cost nothing that anybody knows of, unless we gave the
+    /// provider up for its slowness: it may have read the prompt, and bill it.
     pub fn settled(&self, prompt_tokens: u64) -> (Usage, UsageSource) {
         let delivered = estimated_tokens(self.text_bytes);
         match self.usage {
@@ -44,7 +45,9 @@ impl Observed {
                 let missing = delivered.saturating_sub(usage.completion_tokens());
                 (Usage { output: usage.output.saturating_add(missing), ..usage }, UsageSource::Partial)
             }
-            None if self.failure.is_some() && delivered == 0 => (Usage::default(), UsageSource::None),
+            None if delivered == 0 && self.failure.as_deref().is_some_and(|word| !may_be_billed(word)) => {
+                (Usage::default(), UsageSource::None)
+            }
             None => (Usage { input: prompt_tokens, output: delivered, ..Usage::default() }, UsageSource::Estimated),
         }
     }
@@ -57,6 +60,11 @@ impl Observed {
             (Some(_), false) => UsageSource::Partial,
         }
     }
+}
+
+/// Whether a failure says that we gave up a provider that was reached: for its slowness, or because we end ourselves.
+fn may_be_billed(failure: &str) -> bool {
+    (failure.ends_with("timeout") && failure != TimeoutKind::Connect.reason()) || failure == "server_shutdown"
 }
 
 /// A response extension that fills while the answer goes by.
@@ -81,6 +89,11 @@ impl UsageCell {
     /// What has been seen so far.
     pub fn observed(&self) -> Observed {
         Observed { text_bytes: self.0.text_bytes.load(Ordering::Relaxed), ..self.lock().clone() }
+    }
+
+    /// Whether the other one is the same cell.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
     }
 
     /// Whether the answer has ended as it should: [`Observed::complete`] alone.
@@ -125,6 +138,8 @@ mod tests {
             (None, 0, false, None, (usage(50, 0), UsageSource::Estimated)),
             (None, 5, false, broken.clone(), (usage(50, 2), UsageSource::Estimated)),
             (None, 0, false, broken.clone(), (usage(0, 0), UsageSource::None)),
+            (None, 0, false, Some("connect_timeout".to_owned()), (usage(0, 0), UsageSource::None)),
+            (None, 0, false, Some("first_byte_timeout".to_owned()), (usage(50, 0), UsageSource::Estimated)),
         ] {
             let observed = Observed { usage, text_bytes, complete, failure, ..Observed::default() };
             assert_eq!(observed.settled(50), expected, "{observed:?}");

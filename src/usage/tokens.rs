@@ -2,7 +2,7 @@
 
 use bytes::BufMut;
 
-use crate::json::{Raw, write_u64};
+use crate::json::{Fault, Kind, Raw, Scanner, write_u64};
 
 /// The tokens of one answer, in disjoint classes: each token is counted in exactly one field.
 ///
@@ -38,6 +38,21 @@ pub struct Usage {
 }
 
 impl Usage {
+    /// Both together, class by class.
+    #[must_use]
+    pub fn plus(&self, other: &Self) -> Self {
+        Self {
+            input: self.input.saturating_add(other.input),
+            cache_read: self.cache_read.saturating_add(other.cache_read),
+            cache_write: self.cache_write.saturating_add(other.cache_write),
+            cache_write_1h: self.cache_write_1h.saturating_add(other.cache_write_1h),
+            input_audio: self.input_audio.saturating_add(other.input_audio),
+            output: self.output.saturating_add(other.output),
+            reasoning: self.reasoning.saturating_add(other.reasoning),
+            output_audio: self.output_audio.saturating_add(other.output_audio),
+        }
+    }
+
     /// OpenAI's `prompt_tokens`: everything that went in.
     pub fn prompt_tokens(&self) -> u64 {
         [self.input, self.cache_read, self.cache_write_tokens(), self.input_audio]
@@ -64,55 +79,39 @@ impl Usage {
     ///
     /// A class that is larger than the total that should contain it counts up to that total.
     pub fn from_openai(usage: Raw<'_>) -> Option<Self> {
-        let mut prompt = None;
-        let mut completion = None;
-        let mut total = None;
-        let (mut cached, mut written, mut audio_in, mut audio_out, mut reasoning) = (0, 0, 0, 0, 0);
-        for (key, value) in usage.fields() {
-            match &*key.to_str() {
-                "prompt_tokens" => prompt = value.as_u64(),
-                "completion_tokens" => completion = value.as_u64(),
-                "total_tokens" => total = value.as_u64(),
-                // DeepSeek; Moonshot; Mistral.
-                "prompt_cache_hit_tokens" | "cached_tokens" | "num_cached_tokens" => {
-                    cached = cached.max(value.as_u64().unwrap_or(0));
-                }
-                "prompt_tokens_details" => {
-                    cached = cached.max(count(value, "cached_tokens"));
-                    written = count(value, "cache_write_tokens");
-                    audio_in = count(value, "audio_tokens");
-                }
-                "completion_tokens_details" => {
-                    reasoning = count(value, "reasoning_tokens");
-                    audio_out = count(value, "audio_tokens");
-                }
-                _ => {}
-            }
-        }
-        if prompt.is_none() && completion.is_none() {
+        if usage.kind() != Kind::Object {
             return None;
         }
-        let mut rest_in = prompt.unwrap_or(0);
-        let mut rest_out = completion.unwrap_or(0);
-        // xAI counts reasoning beside the completion, and only the total tells.
-        if reasoning > 0 && total == Some(rest_in.saturating_add(rest_out).saturating_add(reasoning)) {
-            rest_out = rest_out.saturating_add(reasoning);
-        }
-        let cache_read = split_off(&mut rest_in, cached);
-        let cache_write = split_off(&mut rest_in, written);
-        let input_audio = split_off(&mut rest_in, audio_in);
-        let reasoning = split_off(&mut rest_out, reasoning);
-        let output_audio = split_off(&mut rest_out, audio_out);
-        Some(Self {
-            input: rest_in,
-            cache_read,
-            cache_write,
-            cache_write_1h: 0,
-            input_audio,
-            output: rest_out,
-            reasoning,
-            output_audio,
-        })
+        Self::scan_openai(usage.text(), &mut Scanner::checked(usage.text())).ok().flatten()
+    }
+
+    /// The same for the object that is next, in the pass that checks it.
+    pub(crate) fn scan_openai<'a>(text: &'a str, scanner: &mut Scanner<'a>) -> Result<Option<Self>, Fault> {
+        let mut totals = Totals::default();
+        scanner.object(|scanner, key| match &text[key] {
+            "prompt_tokens" => count(text, scanner).map(|tokens| totals.prompt = tokens),
+            "completion_tokens" => count(text, scanner).map(|tokens| totals.completion = tokens),
+            "total_tokens" => count(text, scanner).map(|tokens| totals.total = tokens),
+            // DeepSeek; Moonshot; Mistral.
+            "prompt_cache_hit_tokens" | "cached_tokens" | "num_cached_tokens" => totals.add_cached(text, scanner),
+            "prompt_tokens_details" if scanner.kind()? == Kind::Object => {
+                scanner.object(|scanner, key| match &text[key] {
+                    "cached_tokens" => totals.add_cached(text, scanner),
+                    "cache_write_tokens" => count(text, scanner).map(|tokens| totals.written = tokens.unwrap_or(0)),
+                    "audio_tokens" => count(text, scanner).map(|tokens| totals.audio_in = tokens.unwrap_or(0)),
+                    _ => scanner.value().map(drop),
+                })
+            }
+            "completion_tokens_details" if scanner.kind()? == Kind::Object => {
+                scanner.object(|scanner, key| match &text[key] {
+                    "reasoning_tokens" => count(text, scanner).map(|tokens| totals.reasoning = tokens.unwrap_or(0)),
+                    "audio_tokens" => count(text, scanner).map(|tokens| totals.audio_out = tokens.unwrap_or(0)),
+                    _ => scanner.value().map(drop),
+                })
+            }
+            _ => scanner.value().map(drop),
+        })?;
+        Ok(totals.classes())
     }
 
     /// Appends OpenAI's `usage` object.
@@ -137,8 +136,58 @@ impl Usage {
     }
 }
 
-fn count(object: Raw<'_>, field: &str) -> u64 {
-    object.get(field).and_then(Raw::as_u64).unwrap_or(0)
+/// The figures of OpenAI's `usage` object, which overlap.
+#[derive(Default)]
+struct Totals {
+    prompt: Option<u64>,
+    completion: Option<u64>,
+    total: Option<u64>,
+    cached: u64,
+    written: u64,
+    audio_in: u64,
+    audio_out: u64,
+    reasoning: u64,
+}
+
+impl Totals {
+    fn add_cached<'a>(&mut self, text: &'a str, scanner: &mut Scanner<'a>) -> Result<(), Fault> {
+        self.cached = self.cached.max(count(text, scanner)?.unwrap_or(0));
+        Ok(())
+    }
+
+    /// The disjoint classes, if there is a figure at all.
+    fn classes(self) -> Option<Usage> {
+        if self.prompt.is_none() && self.completion.is_none() {
+            return None;
+        }
+        let mut rest_in = self.prompt.unwrap_or(0);
+        let mut rest_out = self.completion.unwrap_or(0);
+        // xAI counts reasoning beside the completion, and only the total tells.
+        let apart = rest_in.saturating_add(rest_out).saturating_add(self.reasoning);
+        if self.reasoning > 0 && self.total == Some(apart) {
+            rest_out = rest_out.saturating_add(self.reasoning);
+        }
+        let cache_read = split_off(&mut rest_in, self.cached);
+        let cache_write = split_off(&mut rest_in, self.written);
+        let input_audio = split_off(&mut rest_in, self.audio_in);
+        let reasoning = split_off(&mut rest_out, self.reasoning);
+        let output_audio = split_off(&mut rest_out, self.audio_out);
+        Some(Usage {
+            input: rest_in,
+            cache_read,
+            cache_write,
+            cache_write_1h: 0,
+            input_audio,
+            output: rest_out,
+            reasoning,
+            output_audio,
+        })
+    }
+}
+
+/// The value that is next, if it is a count.
+fn count<'a>(text: &'a str, scanner: &mut Scanner<'a>) -> Result<Option<u64>, Fault> {
+    scanner.value().map(|span| Raw::checked(&text[span]).as_u64())
 }
 
 /// Takes up to `part` off a total.
@@ -161,6 +210,18 @@ pub enum UsageSource {
     Partial,
     /// Nobody reported it: it was counted from what was sent and delivered, one token for every four bytes.
     Estimated,
+}
+
+impl UsageSource {
+    /// The word for it in a usage log.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Reported => "reported",
+            Self::Partial => "partial",
+            Self::Estimated => "estimated",
+        }
+    }
 }
 
 /// What this many bytes of text count for where no provider counts them: one token for every four, rounded up.

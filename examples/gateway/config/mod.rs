@@ -10,10 +10,12 @@ mod table;
 mod tests;
 mod timeouts;
 
+use std::collections::HashMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use tower_completions::price::Price;
-use tower_completions::{MemoryKeys, Secret};
+use tower_completions::{Limits, MemoryKeys, Secret};
 
 pub(crate) use capacity::Shed;
 pub(crate) use limits::{Counters, OnStoreError};
@@ -36,6 +38,10 @@ pub(crate) struct Config {
     pub(crate) keys: MemoryKeys,
     /// Whether any key is of high priority.
     pub(crate) has_important: bool,
+    /// The limits of each key, by its id.
+    pub(crate) limits: HashMap<String, Limits>,
+    /// Where the usage log is, if there is one.
+    pub(crate) usage: Option<PathBuf>,
     pub(crate) counters: Counters,
 }
 

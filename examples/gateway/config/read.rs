@@ -1,9 +1,10 @@
 //! The sections of the file, in the order in which they are documented.
 
 use std::collections::{HashMap, HashSet};
+use std::path::PathBuf;
 
 use tower_completions::auth::{KeyErrorKind, Principal, Priority};
-use tower_completions::{Key, MemoryKeys, ModelFilter};
+use tower_completions::{Key, Limits, MemoryKeys, ModelFilter};
 
 use super::capacity::{drain, priority, shed};
 use super::limits::{Counters, counters, limits};
@@ -28,7 +29,6 @@ pub(crate) fn parse(source: &str, env: Environment<'_>) -> Result<Config, Refusa
 /// Reads a configuration for a gateway that runs already, and listens where the file said before.
 pub(crate) fn parse_again(source: &str, env: Environment<'_>, bound: Option<&str>) -> Result<Config, Refusal> {
     let mut file = Table::parse(source)?;
-    file.not_yet(["usage"])?;
     let moved = |listen: &str| bound.is_some_and(|bound| bound != listen);
     let listen = match file.take("listen") {
         Some(listen) => {
@@ -48,15 +48,39 @@ pub(crate) fn parse_again(source: &str, env: Environment<'_>, bound: Option<&str
     let keep_alive = file.take("keep_alive").map(|table| keep_alive(table.table()?)).transpose()?;
     let shed = file.take("shed").map(|table| shed(table.table()?)).transpose()?;
     let drain = drain(file.take("shutdown"))?;
+    let usage = file.take("usage").map(|table| usage(table.table()?)).transpose()?;
     let counters = match file.take("limits") {
         Some(table) => counters(table.table()?)?,
         None => Counters::default(),
     };
     let providers = providers(file.tables("providers")?, env)?;
     let models = models(file.tables("models")?, &providers)?;
-    let (keys, has_important) = keys(file.tables("keys")?)?;
+    let (keys, limits, has_important) = keys(file.tables("keys")?)?;
     file.finish()?;
-    Ok(Config { listen, timeouts, keep_alive, shed, drain, has_important, providers, models, keys, counters })
+    Ok(Config {
+        listen,
+        timeouts,
+        keep_alive,
+        shed,
+        drain,
+        providers,
+        models,
+        keys,
+        has_important,
+        limits,
+        counters,
+        usage,
+    })
+}
+
+fn usage(mut table: Table<'_>) -> Result<PathBuf, Refusal> {
+    let path = table.require("path")?;
+    let name = path.text()?;
+    if name.is_empty() {
+        return Err(path.refuse("is empty"));
+    }
+    table.finish()?;
+    Ok(name.into())
 }
 
 /// Checks an address: a host, a colon and a port.
@@ -99,31 +123,35 @@ fn model(mut table: Table<'_>, ids: &mut HashSet<String>, providers: &[Provider]
     Ok(Model { id, provider: name, upstream, capabilities_of, price })
 }
 
-/// The keys, and whether any is of high priority.
-fn keys(tables: Vec<Table<'_>>) -> Result<(MemoryKeys, bool), Refusal> {
+/// The keys, the limits of each, and whether any is of high priority.
+fn keys(tables: Vec<Table<'_>>) -> Result<(MemoryKeys, HashMap<String, Limits>, bool), Refusal> {
     let mut ids = HashSet::new();
+    let mut all_limits = HashMap::with_capacity(tables.len());
     let mut keys = Vec::with_capacity(tables.len());
     let mut secrets = HashMap::with_capacity(tables.len());
     let mut has_important = false;
     for mut table in tables {
+        let limits = limits(&mut table)?;
         let priority = table.take("priority").map(|value| priority(&value)).transpose()?.unwrap_or_default();
         has_important |= priority == Priority::High;
-        let (id, key, secret) = key(table, priority, &mut ids)?;
+        let (id, key, secret) = key(table, &mut ids, limits, priority)?;
         keys.push(key);
+        all_limits.insert(id.clone(), limits);
         secrets.insert(id, secret);
     }
     let keys = MemoryKeys::from_keys(keys).map_err(|error| secrets[error.id()].refuse(reason(error.kind())))?;
-    Ok((keys, has_important))
+    Ok((keys, all_limits, has_important))
 }
 
 /// A key with its id, and the field that holds its secret.
 fn key<'a>(
     mut table: Table<'a>,
-    priority: Priority,
     ids: &mut HashSet<String>,
+    limits: Limits,
+    priority: Priority,
 ) -> Result<(String, Key, Value<'a>), Refusal> {
     let id = unique(&table.require("id")?, ids)?;
-    let caller = Principal::new(id.as_str()).limits(limits(&mut table)?).priority(priority);
+    let caller = Principal::new(id.as_str()).limits(limits).priority(priority);
     let caller = match table.take("models") {
         Some(models) => caller.models(ModelFilter::new(models.texts()?)),
         None => caller,

@@ -210,6 +210,10 @@ mod tests {
     #[test]
     fn nulls_and_what_steers_gateways_leave() {
         let azure = Azure::new("http://h").unwrap().rule("store", Rule::LeaveOut).developer_role(false);
+        let long = "x".repeat(41);
+        let result = format!(r#"{{"role":"tool","tool_call_id":"{long}","content":"x"}}"#);
+        let sent = encode(&azure, &format!(r#"{{"model":"d","messages":[{result}]}}"#)).body;
+        assert!(!std::str::from_utf8(&sent).unwrap().contains(&long));
         let body = r#"{"model":"d","user":null,"extra_body":{},"store":true,"data_sources":[1],"messages":[{"role":"developer","content":"x"}]}"#;
         let upstream = encode(&azure, body);
         let expected = r#"{"model":"d","data_sources":[1],"messages":[{"role":"system","content":"x"}]}"#;

@@ -8,10 +8,10 @@ use http::StatusCode;
 use super::repair::Mender;
 use super::repairs::Repairs;
 use super::{error, replay};
-use crate::chat::Sink;
 use crate::chat::facts::Facts;
 use crate::chat::sse::{self, Block, EventTooLong, Scanner};
 use crate::chat::watch::{Notice, Watch};
+use crate::chat::{Seen, Sink};
 use crate::error::ApiError;
 use crate::json::Raw;
 use crate::translate::dialect::Decode;
@@ -31,9 +31,12 @@ struct Reader {
     /// What came before the first event: comments must not count as the start of an answer.
     preamble: Vec<u8>,
     started: bool,
+    has_text: bool,
     watch: Watch,
     /// Writes the answer anew, where a profile asks for it.
     mender: Option<Box<Mender>>,
+    /// What it has written and is to go out.
+    mended: Vec<u8>,
     quoted_errors: bool,
 }
 
@@ -42,8 +45,8 @@ struct Reader {
 enum Verdict {
     Show,
     Hide,
-    /// Something else is shown in its place.
-    Replace(Vec<u8>),
+    /// Something else is shown in its place: it has been written already.
+    Mended,
 }
 
 impl OpenAiDecoder {
@@ -55,8 +58,10 @@ impl OpenAiDecoder {
                 scrub,
                 preamble: Vec::new(),
                 started: false,
+                has_text: false,
                 watch: Watch::default(),
                 mender: None,
+                mended: Vec::new(),
                 quoted_errors: false,
             },
             scanner: Scanner::default(),
@@ -86,6 +91,13 @@ impl Reader {
         }
     }
 
+    /// Hands on what has been mended.
+    fn flush(&mut self, sink: &mut impl Sink) {
+        if !self.mended.is_empty() {
+            sink.forward(std::mem::take(&mut self.mended).into());
+        }
+    }
+
     /// Whether the answer has begun and ended.
     fn is_over(&self) -> bool {
         self.started && self.watch.is_done()
@@ -93,7 +105,12 @@ impl Reader {
 
     fn judge(&mut self, block: &Block<'_>, sink: &mut impl Sink) -> Result<Verdict, ApiError> {
         let Some(data) = block.data() else { return Ok(Verdict::Show) };
-        let notice = match self.watch.event(&data, |seen| sink.observe(seen)) {
+        let has_text = &mut self.has_text;
+        let see = |seen: Seen<'_>| {
+            *has_text |= matches!(seen, Seen::Text(_));
+            sink.observe(seen);
+        };
+        let notice = match self.watch.event(&data, see) {
             Ok(notice) => notice,
             // An event of another name may hold anything.
             Err(_) if block.name().is_some_and(|name| !matches!(name, b"message" | b"error")) => Notice::Empty,
@@ -105,9 +122,9 @@ impl Reader {
             Notice::Done if !self.started => Err(garbage()),
             // The SDKs would want JSON in it.
             Notice::Empty => Ok(Verdict::Hide),
-            Notice::Done | Notice::Usage | Notice::Chunk if self.mender.is_some() => self.mend(notice, &data),
+            notice if self.mender.is_some() => self.mend(notice, &data),
             Notice::Usage if !self.show_usage => Ok(Verdict::Hide),
-            Notice::Done | Notice::Usage | Notice::Chunk => {
+            Notice::Done | Notice::Usage | Notice::Chunk | Notice::Again(_) => {
                 self.started = true;
                 Ok(Verdict::Show)
             }
@@ -118,17 +135,31 @@ impl Reader {
 impl Reader {
     fn mend(&mut self, notice: Notice<'_>, data: &[u8]) -> Result<Verdict, ApiError> {
         let Some(mender) = &mut self.mender else { return Ok(Verdict::Show) };
-        let mut out = Vec::with_capacity(data.len() + 64);
+        let out = &mut self.mended;
+        let before = out.len();
         match notice {
             Notice::Done => {
-                mender.end(&mut out);
+                mender.end(out);
                 out.extend_from_slice(sse::DONE);
             }
             Notice::Usage if !self.show_usage => {}
-            _ => mender.chunk(Raw::from_bytes(data).map_err(|_| garbage())?, &mut out),
+            Notice::Again(found) if mender.again(&found, out) => {}
+            _ => {
+                mender.chunk(Raw::from_bytes(data).map_err(|_| garbage())?, out);
+                if let Some(error) = mender.failure(self.has_text) {
+                    out.truncate(before);
+                    return Err(error);
+                }
+                if let Some(template) = self.watch.learned() {
+                    mender.learn(template);
+                }
+            }
         }
-        self.started |= !out.is_empty();
-        Ok(if out.is_empty() { Verdict::Hide } else { Verdict::Replace(out) })
+        if out.len() == before {
+            return Ok(Verdict::Hide);
+        }
+        self.started = true;
+        Ok(Verdict::Mended)
     }
 }
 
@@ -164,11 +195,10 @@ impl Run<'_> {
 }
 
 impl OpenAiDecoder {
-    fn mended_whole(&mut self, body: Bytes) -> Result<Bytes, ApiError> {
-        match &mut self.reader.mender {
-            Some(mender) => Ok(mender.whole(Raw::from_bytes(&body).map_err(|_| garbage())?).into()),
-            None => Ok(body),
-        }
+    fn mended_whole(&mut self, body: Bytes, has_text: bool) -> Result<Bytes, ApiError> {
+        let Some(mender) = &mut self.reader.mender else { return Ok(body) };
+        let mended = mender.whole(Raw::from_bytes(&body).map_err(|_| garbage())?);
+        mender.failure(has_text).map_or(Ok(mended.into()), Err)
     }
 }
 
@@ -182,16 +212,16 @@ impl Decode for OpenAiDecoder {
             }
             match reader.judge(&block, sink)? {
                 Verdict::Hide => run.skip(block.end, sink),
-                Verdict::Replace(bytes) => {
+                Verdict::Mended => {
                     run.skip(block.end, sink);
                     reader.release(sink);
-                    sink.forward(bytes.into());
                 }
                 Verdict::Show if !reader.started => {
                     reader.keep(&block)?;
                     run.skip(block.end, sink);
                 }
                 Verdict::Show => {
+                    reader.flush(sink);
                     reader.release(sink);
                     run.show(&block, sink);
                 }
@@ -199,6 +229,7 @@ impl Decode for OpenAiDecoder {
             Ok(())
         });
         run.flush(sink);
+        reader.flush(sink);
         if reader.is_over() {
             sink.end();
         }
@@ -208,30 +239,48 @@ impl Decode for OpenAiDecoder {
     fn end(&mut self, sink: &mut impl Sink) -> Result<(), ApiError> {
         let Self { scanner, reader, .. } = self;
         let last = scanner.finish(|block| {
-            match reader.judge(&block, sink)? {
-                Verdict::Show if !reader.is_over() && block.data().is_some() => {
-                    sink.forward([block.raw.trim_ascii_end(), b"\n\n"].concat().into());
-                }
-                Verdict::Replace(bytes) if !reader.is_over() => sink.forward(bytes.into()),
-                _ => {}
+            let verdict = reader.judge(&block, sink)?;
+            if verdict != Verdict::Show || reader.is_over() {
+                return Ok(());
+            }
+            if block.data().is_some() {
+                sink.forward([block.raw.trim_ascii_end(), b"\n\n"].concat().into());
+            } else if !reader.started {
+                reader.keep(&block)?;
             }
             Ok::<(), ApiError>(())
         });
         last.transpose()?;
+        // An answer, or an error, that is no stream, whatever the headers say.
+        if !reader.started && reader.preamble.trim_ascii_start().starts_with(b"{") {
+            let body = std::mem::take(&mut reader.preamble);
+            return self.whole(body.into(), sink);
+        }
         if !reader.watch.is_finished() {
+            // What was counted is delivered, too.
+            reader.flush(sink);
             return Err(ApiError::upstream_broke_off());
         }
-        let mut last = Vec::new();
-        if let Some(mender) = &mut reader.mender {
-            mender.end(&mut last);
+        match &mut reader.mender {
+            // A last `[DONE]` has been mended already, with what comes before it.
+            Some(_) if reader.watch.is_done() => {}
+            Some(mender) => mender.end(&mut reader.mended),
+            None => {}
         }
-        last.extend_from_slice(sse::DONE);
-        sink.forward(last.into());
+        if !reader.mended.ends_with(sse::DONE) {
+            reader.mended.extend_from_slice(sse::DONE);
+        }
+        reader.flush(sink);
         sink.end();
         Ok(())
     }
 
     fn whole(&mut self, body: Bytes, sink: &mut impl Sink) -> Result<(), ApiError> {
+        // A stream that calls itself JSON.
+        if self.streaming && !body.trim_ascii_start().starts_with(b"{") {
+            self.stream(body, sink)?;
+            return if self.reader.is_over() { Ok(()) } else { self.end(sink) };
+        }
         let facts = Facts::read(&body).map_err(|_| garbage())?;
         if let Some(error) = facts.error {
             return Err(error::from_answer(error, &self.reader.scrub));
@@ -239,14 +288,15 @@ impl Decode for OpenAiDecoder {
         if facts.choices.unwrap_or(0) == 0 {
             return Err(garbage());
         }
+        let has_text = facts.text_bytes > 0;
         if self.streaming {
             if let Some(usage) = facts.usage {
                 sink.usage(usage);
             }
-            return replay::replay(&self.mended_whole(body)?, sink).ok_or_else(garbage);
+            return replay::replay(&self.mended_whole(body, has_text)?, sink).ok_or_else(garbage);
         }
         facts.tell(|seen| sink.observe(seen));
-        sink.forward(self.mended_whole(body)?);
+        sink.forward(self.mended_whole(body, has_text)?);
         sink.end();
         Ok(())
     }

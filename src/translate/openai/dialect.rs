@@ -40,7 +40,7 @@ impl OpenAi {
     /// If it is not an `http` or `https` URL without user, query and fragment.
     pub fn new(base_url: &str) -> Result<Self, InvalidConfig> {
         let uri = BaseUrl::new(base_url)?.join("/chat/completions")?;
-        let profile = Profile::at(base_url).unwrap_or_default();
+        let profile = Profile::of_url(base_url);
         Ok(Self { uri, profile, authorization: None, scrub: Scrub::default() })
     }
 

@@ -60,7 +60,12 @@ impl Answer {
 
     /// A piece of a block, or a whole one.
     pub(super) fn piece(&mut self, index: u64, piece: Raw<'_>, sink: &mut impl Sink) -> Result<(), ApiError> {
-        match Content::read(piece)? {
+        self.content(index, Content::read(piece)?, sink)
+    }
+
+    /// The same, once it has been read.
+    pub(super) fn content(&mut self, index: u64, content: Content<'_>, sink: &mut impl Sink) -> Result<(), ApiError> {
+        match content {
             Content::Text(text) => self.text(index, text, sink),
             Content::Reasoning { text, signature } => {
                 self.start(sink);

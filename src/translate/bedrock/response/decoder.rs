@@ -5,7 +5,9 @@ use std::fmt;
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 
+use super::again::Again;
 use super::answer::Answer;
+use super::block::Content;
 use super::error;
 use crate::chat::Sink;
 use crate::error::ApiError;
@@ -19,6 +21,7 @@ use crate::translate::scrub::Scrub;
 pub struct BedrockDecoder {
     reader: Reader,
     answer: Answer,
+    again: Again,
     scrub: Scrub,
     /// `x-amzn-errortype`.
     error_type: Option<String>,
@@ -31,6 +34,7 @@ impl BedrockDecoder {
         Self {
             reader: Reader::new(max_frame),
             answer: Answer::new(answer.primed, answer.model, answer.is_claude),
+            again: Again::default(),
             scrub,
             error_type: None,
             ended: false,
@@ -64,8 +68,9 @@ impl Decode for BedrockDecoder {
     }
 
     fn stream(&mut self, bytes: Bytes, sink: &mut impl Sink) -> Result<(), ApiError> {
-        let Self { reader, answer, scrub, .. } = self;
+        let Self { reader, answer, again, scrub, .. } = self;
         reader.feed(&bytes, |frame| match frame {
+            Frame { kind: Kind::Event("contentBlockDelta"), payload } => piece(answer, again, payload, sink),
             Frame { kind: Kind::Event(kind), payload } => event(answer, kind, payload, sink),
             Frame { kind: Kind::Exception(kind) | Kind::Error(kind), payload } => {
                 Err(error::from_frame(kind, payload, scrub))
@@ -106,12 +111,23 @@ impl Decode for BedrockDecoder {
     }
 }
 
-/// An event. What is unknown is passed over: `p` in every payload is padding.
+/// A piece of a block.
+fn piece(answer: &mut Answer, again: &mut Again, payload: &[u8], sink: &mut impl Sink) -> Result<(), ApiError> {
+    if let Some((index, content)) = again.recognise(payload) {
+        return answer.content(index, content, sink);
+    }
+    let raw = Raw::from_bytes(payload).map_err(Unreadable::from)?;
+    let index = raw.get("contentBlockIndex").and_then(Raw::as_u64).ok_or(Unreadable)?;
+    let content = Content::read(raw.get("delta").ok_or(Unreadable)?)?;
+    again.learn(payload, raw, index, &content);
+    answer.content(index, content, sink)
+}
+
+/// Another event. What is unknown is passed over: `p` in every payload is padding.
 fn event(answer: &mut Answer, kind: &str, payload: &[u8], sink: &mut impl Sink) -> Result<(), ApiError> {
     let payload = Raw::from_bytes(payload).map_err(Unreadable::from)?;
     let index = || payload.get("contentBlockIndex").and_then(Raw::as_u64).ok_or(Unreadable);
     match kind {
-        "contentBlockDelta" => answer.piece(index()?, payload.get("delta").ok_or(Unreadable)?, sink),
         "contentBlockStart" => match payload.get("start").filter(|start| !start.is_null()) {
             Some(start) => answer.begin(index()?, start, sink),
             None => Ok(()),

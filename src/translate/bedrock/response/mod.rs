@@ -3,6 +3,7 @@
 //! A stream and a whole message take the same way: [`answer`] holds all that maps, [`block`] reads a block or a piece of
 //! one, and [`decoder`] feeds them.
 
+mod again;
 mod answer;
 mod block;
 mod decoder;

@@ -30,6 +30,8 @@ pub(super) struct Answer {
     /// Why the model stopped, and what Gemini adds to that.
     finish: Option<(Meaning, String)>,
     finish_message: Option<String>,
+    /// The last that was said of where a search found things; it is said again with more in it.
+    grounding: Option<String>,
     /// Why the prompt was not let through.
     blocked: Option<String>,
 }
@@ -55,6 +57,7 @@ impl Answer {
             tally: Tally::default(),
             finish: None,
             finish_message: None,
+            grounding: None,
             blocked: None,
         }
     }
@@ -78,11 +81,33 @@ impl Answer {
     }
 
     fn usage(&mut self, usage: Raw<'_>, sink: &mut impl Sink) {
-        let before = self.tally;
-        self.tally.merge(usage);
-        if let Some(usage) = self.tally.usage().filter(|_| self.tally != before) {
+        let mut tally = self.tally;
+        tally.merge(usage);
+        self.count(tally, sink);
+    }
+
+    /// The counts so far.
+    pub(super) fn tally(&self) -> Tally {
+        self.tally
+    }
+
+    fn count(&mut self, tally: Tally, sink: &mut impl Sink) {
+        if let Some(usage) = tally.usage().filter(|_| self.tally != tally) {
             sink.usage(usage);
         }
+        self.tally = tally;
+    }
+
+    /// A frame that is nothing but a piece of text, and the counts up to it.
+    pub(super) fn piece(
+        &mut self,
+        is_thought: bool,
+        text: Text<'_>,
+        tally: Tally,
+        sink: &mut impl Sink,
+    ) -> Result<(), ApiError> {
+        self.count(tally, sink);
+        self.text(is_thought, text, sink)
     }
 
     fn candidate(&mut self, candidate: &Candidate<'_>, sink: &mut impl Sink) -> Result<(), ApiError> {
@@ -106,6 +131,7 @@ impl Answer {
         if let Some(citations) = candidate.citations {
             citation::tell(citations, self.extent, sink);
         }
+        self.grounding = candidate.grounding.map(|grounding| grounding.text().to_owned()).or(self.grounding.take());
         Ok(())
     }
 
@@ -114,20 +140,25 @@ impl Answer {
         if let Some(call) = part.call {
             return self.call(call, signature, sink);
         }
-        let text = string(part.text)?;
-        if !text.is_empty() {
-            self.start(sink);
-            let index = self.block(part.is_thought, sink)?;
-            self.blocks.more(index, text, sink)?;
-            if !part.is_thought {
-                self.extent.bytes += text.len() as u64;
-                self.extent.characters += text.char_count() as u64;
-            }
-        }
+        self.text(part.is_thought, string(part.text)?, sink)?;
         if !signature.is_empty() {
             self.start(sink);
             self.close(sink)?;
             self.blocks.redacted(signature, sink);
+        }
+        Ok(())
+    }
+
+    fn text(&mut self, is_thought: bool, text: Text<'_>, sink: &mut impl Sink) -> Result<(), ApiError> {
+        if text.is_empty() {
+            return Ok(());
+        }
+        self.start(sink);
+        let index = self.block(is_thought, sink)?;
+        self.blocks.more(index, text, sink)?;
+        if !is_thought {
+            self.extent.bytes += text.len() as u64;
+            self.extent.characters += text.char_count() as u64;
         }
         Ok(())
     }
@@ -208,6 +239,9 @@ impl Answer {
         };
         self.start(sink);
         self.close(sink)?;
+        if let Some(grounding) = self.grounding.take() {
+            citation::tell_grounding(Raw::parse(&grounding).map_err(Unreadable::from)?, self.extent, sink);
+        }
         let (reason, is_native) = meaning.reason(!self.calls.is_empty());
         if let Some(message) = self.finish_message.take().filter(|_| reason == FinishReason::ContentFilter) {
             sink.refusal(Text::plain(&message));

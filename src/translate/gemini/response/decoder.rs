@@ -8,10 +8,11 @@ use http::StatusCode;
 use super::answer::Answer;
 use super::error;
 use super::frame::Frame;
+use super::usage::growing;
 use crate::chat::Sink;
 use crate::chat::sse::{Block, Scanner};
 use crate::error::ApiError;
-use crate::json::{Kind, Raw};
+use crate::json::{Kind, Place, Raw, Template};
 use crate::translate::decode::{Primed, Unreadable};
 use crate::translate::dialect::Decode;
 use crate::translate::scrub::Scrub;
@@ -27,12 +28,22 @@ struct State {
     answer: Answer,
     scrub: Scrub,
     ended: bool,
+    /// The last frame that was nothing but a piece of text with the counts up to it, and whether it was a thought.
+    template: Template,
+    is_thought: bool,
 }
 
 impl GeminiDecoder {
     /// A reader that knows this of the request, and takes these secrets out of what it quotes.
     pub(crate) fn new(primed: Primed, scrub: Scrub) -> Self {
-        Self { scanner: Scanner::default(), state: State { answer: Answer::new(primed), scrub, ended: false } }
+        let state = State {
+            answer: Answer::new(primed),
+            scrub,
+            ended: false,
+            template: Template::default(),
+            is_thought: false,
+        };
+        Self { scanner: Scanner::default(), state }
     }
 }
 
@@ -77,11 +88,31 @@ impl State {
         if self.ended || data.is_empty() {
             return Ok(());
         }
+        let mut tally = self.answer.tally();
+        if let Some(found) = self.template.recognise_with(&data, |name, count| tally.set(name, count)) {
+            return self.answer.piece(self.is_thought, found.text, tally, sink);
+        }
         // Servers that imitate Google's may end a stream like this.
         if *data == *b"[DONE]" {
             return self.finish(sink);
         }
-        self.frames(Raw::from_bytes(&data).map_err(Unreadable::from)?, sink)
+        let raw = Raw::from_bytes(&data).map_err(Unreadable::from)?;
+        if raw.kind() != Kind::Object {
+            return self.frames(raw, sink);
+        }
+        let frame = Frame::read(raw)?;
+        self.told(&frame, sink)?;
+        self.learn(&frame, &data);
+        Ok(())
+    }
+
+    /// The next frames are likely to be like this one, if it is a piece of text.
+    fn learn(&mut self, frame: &Frame<'_>, data: &[u8]) {
+        let Some((is_thought, text)) = frame.piece() else { return };
+        let Some(text) = text.source().filter(|text| !text.is_empty()) else { return };
+        let counts = frame.usage.into_iter().flat_map(growing).map(|(name, count)| (Place::Number(name), count));
+        self.template.learn_with(data, std::iter::once((Place::Text, text)).chain(counts));
+        self.is_thought = is_thought;
     }
 
     /// A frame, or a list of them: that is how a stream comes without `alt=sse`, and some errors.
@@ -96,10 +127,13 @@ impl State {
     }
 
     fn frame(&mut self, raw: Raw<'_>, sink: &mut impl Sink) -> Result<(), ApiError> {
-        let frame = Frame::read(raw)?;
+        self.told(&Frame::read(raw)?, sink)
+    }
+
+    fn told(&mut self, frame: &Frame<'_>, sink: &mut impl Sink) -> Result<(), ApiError> {
         match frame.error {
             Some(error) => Err(error::from_frame(error, &self.scrub)),
-            None => self.answer.frame(&frame, sink),
+            None => self.answer.frame(frame, sink),
         }
     }
 

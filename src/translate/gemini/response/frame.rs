@@ -1,6 +1,6 @@
 //! One `GenerateContentResponse`: an event of a stream, or a whole answer.
 
-use crate::json::{Kind, Raw};
+use crate::json::{Kind, Raw, Text};
 use crate::translate::decode::Unreadable;
 
 /// The fields of a frame. Each may be missing.
@@ -21,6 +21,7 @@ pub(super) struct Candidate<'a> {
     pub(super) finish: Option<Raw<'a>>,
     pub(super) finish_message: Option<Raw<'a>>,
     pub(super) citations: Option<Raw<'a>>,
+    pub(super) grounding: Option<Raw<'a>>,
 }
 
 /// A part of a candidate's content.
@@ -54,6 +55,22 @@ impl<'a> Frame<'a> {
     }
 }
 
+impl<'a> Frame<'a> {
+    /// The one part of a frame that has a piece of text and says nothing else that a client is told, usage apart.
+    pub(super) fn piece(&self) -> Option<(bool, Text<'a>)> {
+        let Self { candidate: Some(candidate), feedback: None, error: None, .. } = self else { return None };
+        let Candidate { parts: Some(parts), finish: None, finish_message: None, citations: None, grounding: None } =
+            candidate
+        else {
+            return None;
+        };
+        let mut parts = parts.elements();
+        let part = parts.next().filter(|_| parts.next().is_none()).and_then(|part| Part::read(part).ok())?;
+        let text = part.text.and_then(Raw::as_text)?;
+        (part.signature.is_none() && part.call.is_none()).then_some((part.is_thought, text))
+    }
+}
+
 impl<'a> Candidate<'a> {
     fn first(candidates: Raw<'a>) -> Result<Option<Self>, Unreadable> {
         if candidates.kind() != Kind::Array {
@@ -69,6 +86,7 @@ impl<'a> Candidate<'a> {
                 "content" => candidate.parts = value.get("parts").filter(|parts| !parts.is_null()),
                 "finishReason" => candidate.finish = Some(value),
                 "finishMessage" => candidate.finish_message = Some(value),
+                "groundingMetadata" => candidate.grounding = Some(value),
                 "citationMetadata" => candidate.citations = value.get("citations"),
                 _ => {}
             }

@@ -17,7 +17,37 @@ pub(super) struct Tally {
     audio_out: u64,
 }
 
+/// The counts that grow from frame to frame, by the numbers that they have in a template.
+const GROWING: [&str; 6] = [
+    "promptTokenCount",
+    "toolUsePromptTokenCount",
+    "cachedContentTokenCount",
+    "candidatesTokenCount",
+    "thoughtsTokenCount",
+    "totalTokenCount",
+];
+
+/// The numbers of a `usageMetadata` object that may be others in the next frame, and their names for [`Tally::set`].
+pub(super) fn growing(usage: Raw<'_>) -> impl Iterator<Item = (u8, &str)> {
+    usage.fields().filter(|(_, value)| value.as_u64().is_some()).filter_map(|(key, value)| {
+        let at = GROWING.iter().position(|name| key.eq_str(name))?;
+        Some((u8::try_from(at).ok()?, value.text()))
+    })
+}
+
 impl Tally {
+    /// One count, by its name in [`growing`].
+    pub(super) fn set(&mut self, name: u8, count: u64) {
+        match name {
+            0 => self.prompt = Some(count),
+            1 => self.tool_use = count,
+            2 => self.cached = count,
+            3 => self.candidates = Some(count),
+            4 => self.thoughts = count,
+            _ => self.total = Some(count),
+        }
+    }
+
     /// Takes a `usageMetadata` object; anything else says nothing.
     pub(super) fn merge(&mut self, usage: Raw<'_>) {
         for (key, value) in usage.fields() {

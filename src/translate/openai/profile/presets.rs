@@ -147,7 +147,7 @@ pub(super) const ALL: [Preset; 15] = [
         ],
         nulls: false,
         messages: Rewrite { nulls: true, names: true, ..Rewrite::FOREIGN },
-        repairs: Repairs { mirror_reasoning: true, ..USAGE },
+        repairs: Repairs { mirror_reasoning: true, service_tiers: true, ..USAGE },
         ..PLAIN
     },
     Preset { name: "llama.cpp", repairs: Repairs { model_name: true, ..AS_IT_IS }, ..PLAIN },

@@ -1,8 +1,11 @@
 //! Chunks and whole answers.
 
+use super::again::Again;
 use super::choice::{Choice, Form};
+use super::finish::Failure;
 use super::usage;
-use crate::json::{Kind, Raw, Text, write_str};
+use crate::error::ApiError;
+use crate::json::{Found, Kind, Raw, Template, Text, write_str};
 use crate::translate::openai::repairs::Repairs;
 
 /// Writes the chunks of one answer, or all of it, as OpenAI would.
@@ -20,6 +23,10 @@ pub(in crate::translate::openai) struct Mender {
     filter_results: Option<Vec<u8>>,
     /// The usage that was told last.
     usage: Option<Vec<u8>>,
+    /// What becomes of the chunk that was learned last.
+    again: Again,
+    /// What the server has said in place of an answer.
+    failure: Option<Failure>,
 }
 
 /// What all chunks of an answer have in common, as JSON.
@@ -32,7 +39,34 @@ struct Head {
 
 impl Mender {
     pub(in crate::translate::openai) fn new(repairs: Repairs, show_usage: bool, asked: &str) -> Self {
-        Self { repairs, show_usage, asked: asked.to_owned(), head: None, roles: 0, filter_results: None, usage: None }
+        Self {
+            repairs,
+            show_usage,
+            asked: asked.to_owned(),
+            head: None,
+            roles: 0,
+            filter_results: None,
+            usage: None,
+            again: Again::default(),
+            failure: None,
+        }
+    }
+
+    /// The chunk that was mended last is likely to come again, with another text. To see what becomes of it then, it is
+    /// mended once more, which changes nothing here: what there was to note of it has been noted.
+    pub(in crate::translate::openai) fn learn(&mut self, template: &Template) {
+        let mut mended = Vec::new();
+        if let Some(marked) = Again::marked(template)
+            && let Ok(chunk) = Raw::from_bytes(&marked)
+        {
+            self.chunk(chunk, &mut mended);
+        }
+        self.again = Again::cut(&mended);
+    }
+
+    /// Appends the event for the chunk that was learned last, with another text; false if it has to be mended anew.
+    pub(in crate::translate::openai) fn again(&self, found: &Found<'_>, out: &mut Vec<u8>) -> bool {
+        self.again.write(found, out)
     }
 
     /// Appends the event for a chunk; nothing, where there is nothing in it for a client.
@@ -55,6 +89,17 @@ impl Mender {
         out.extend_from_slice(b"\n\n");
         if !says && self.repairs.null_deltas {
             out.truncate(start);
+        }
+    }
+
+    /// The error, if the server has said that the answer is none. Of one that was starved the text counts, if there is any.
+    pub(in crate::translate::openai) fn failure(&self, has_text: bool) -> Option<ApiError> {
+        match self.failure? {
+            Failure::Failed => {
+                Some(ApiError::upstream_error("The upstream provider failed in the middle of its answer."))
+            }
+            Failure::Starved if has_text => None,
+            Failure::Starved => Some(ApiError::overloaded("The upstream provider is overloaded.")),
         }
     }
 
@@ -98,6 +143,11 @@ impl Mender {
                     Some(usage) => member(out, "usage", &usage),
                     None => raw_member(out, key, value),
                 },
+                "service_tier" if self.repairs.service_tiers => {
+                    let known = ["auto", "default", "flex", "scale", "priority"];
+                    let is_known = value.as_text().is_none_or(|tier| known.iter().any(|known| tier.eq_str(known)));
+                    member(out, "service_tier", if is_known { value.text().as_bytes() } else { br#""default""# });
+                }
                 "model" if self.repairs.model_name => {
                     member(out, "model", b"");
                     write_str(out, &self.asked);
@@ -136,9 +186,11 @@ impl Mender {
             let index = choice.get("index").and_then(Raw::as_u64).unwrap_or(at);
             let bit = u32::try_from(index).ok().and_then(|index| 1_u128.checked_shl(index)).unwrap_or(0);
             let has_role = self.roles & bit != 0;
-            let mut written = Choice { out: &mut *out, repairs: self.repairs, form, has_role, says: false };
+            let mut written =
+                Choice { out: &mut *out, repairs: self.repairs, form, has_role, says: false, failure: None };
             written.write(choice, at);
             says |= written.says;
+            self.failure = written.failure.or(self.failure);
             if written.has_role {
                 self.roles |= bit;
             }

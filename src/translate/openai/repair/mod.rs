@@ -3,6 +3,7 @@
 //! A chunk or a message is copied field by field, and only what differs is written anew. Without a profile that asks for it,
 //! nothing of this is done.
 
+mod again;
 mod choice;
 mod finish;
 mod mender;

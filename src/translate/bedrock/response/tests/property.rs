@@ -111,3 +111,29 @@ proptest! {
         prop_assert_eq!(folded, canonical(&whole));
     }
 }
+
+proptest! {
+    #[test]
+    fn events_that_are_recognised_say_the_same(
+        pieces in prop::collection::vec((0..3_u64, 0..3_u64, text(), "[a-zA-Z]{0,5}"), 0..12),
+    ) {
+        let streamed = |unlike: bool| {
+            let mut stream = event("messageStart", r#"{"role":"assistant"}"#);
+            let start = json!({"contentBlockIndex": 2, "start": {"toolUse": {"toolUseId": "t", "name": "f"}}});
+            stream.extend(event("contentBlockStart", &start.to_string()));
+            for (at, (index, form, text, padding)) in pieces.iter().enumerate() {
+                let delta = match form {
+                    0 => json!({"text": text}),
+                    1 => json!({"reasoningContent": {"text": text}}),
+                    _ => json!({"toolUse": {"input": text}}),
+                };
+                let payload = json!({"contentBlockIndex": index, "delta": delta, "p": padding}).to_string();
+                let spaces = " ".repeat(if unlike { at } else { 0 });
+                stream.extend(event("contentBlockDelta", &payload.replacen('{', &format!("{{{spaces}"), 1)));
+            }
+            stream.extend(event("messageStop", r#"{"stopReason":"end_turn"}"#));
+            streamed([&*stream], true).0
+        };
+        prop_assert_eq!(streamed(false), streamed(true));
+    }
+}

@@ -91,3 +91,33 @@ proptest! {
         prop_assert_eq!(folded, canonical(&whole));
     }
 }
+
+/// Frames as Gemini streams them: pieces of text, each with the counts up to it; no two alike if they are to be `unlike`.
+fn counted(pieces: &[(bool, String, bool)], unlike: bool) -> String {
+    let mut stream = String::new();
+    for (at, (is_thought, text, has_usage)) in pieces.iter().enumerate() {
+        let mut part = json!({"text": text});
+        if *is_thought {
+            part["thought"] = json!(true);
+        }
+        let candidate = json!({"content": {"parts": [part], "role": "model"}, "index": 0});
+        let mut frame = json!({"candidates": [candidate], "modelVersion": "gemini", "responseId": "r-1"});
+        if *has_usage {
+            frame["usageMetadata"] = json!({"promptTokenCount": 9, "candidatesTokenCount": at, "thoughtsTokenCount": at * 3,
+                "totalTokenCount": 9 + at * 4, "promptTokensDetails": [{"modality": "TEXT", "tokenCount": 9}]});
+        }
+        let frame = frame.to_string().replacen('{', &format!("{{{}", " ".repeat(if unlike { at } else { 0 })), 1);
+        stream += &format!("data: {frame}\r\n\r\n");
+    }
+    stream + "data: {\"candidates\":[{\"finishReason\":\"STOP\"}]}\n\n"
+}
+
+proptest! {
+    #[test]
+    fn frames_that_are_recognised_say_the_same(
+        pieces in prop::collection::vec((any::<bool>(), text(), any::<bool>()), 0..12),
+    ) {
+        let streamed = |unlike| streamed([counted(&pieces, unlike).as_bytes()], true).0;
+        prop_assert_eq!(streamed(false), streamed(true));
+    }
+}

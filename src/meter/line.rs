@@ -1,0 +1,296 @@
+//! A receipt as a line of a usage log.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::BufMut;
+
+use super::receipt::{Receipt, Try};
+use crate::calendar::write_time;
+use crate::decimal::write_scaled;
+use crate::json::{write_str, write_u64};
+use crate::price::Price;
+use crate::usage::{Usage, UsageSource};
+
+impl Receipt {
+    /// Appends the receipt as one JSON object in one line, without a newline.
+    ///
+    /// Tokens are those of OpenAI's `usage`: `cached_tokens`, `cache_write_tokens` and `input_audio_tokens` are among the
+    /// `prompt_tokens`, `cache_write_1h_tokens` among the `cache_write_tokens`, `reasoning_tokens` and
+    /// `output_audio_tokens` among the `completion_tokens`. `cost_usd` is an exact decimal number as a string, or null if
+    /// nobody knows. `price` is the text that a [`Price`] is read from, so that the cost can be computed again.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tower_completions::meter::Receipt;
+    ///
+    /// let mut receipt = Receipt::new("r-1", Duration::from_millis(1_795_341_600_250), "gpt-4o-mini");
+    /// receipt.cost = Some(321_000);
+    /// let mut line = Vec::new();
+    /// receipt.write_json(&mut line);
+    /// let line = String::from_utf8(line)?;
+    /// assert!(line.starts_with(r#"{"id":"r-1","time":"2026-11-22T10:00:00.250Z","key":null,"model":"gpt-4o-mini","#));
+    /// assert!(line.contains(r#""cost_usd":"0.000321""#) && !line.contains('\n'));
+    /// # Ok::<(), std::string::FromUtf8Error>(())
+    /// ```
+    pub fn write_json(&self, out: &mut impl BufMut) {
+        out.put_slice(b"{\"id\":");
+        write_str(out, &self.id);
+        name(out, "time");
+        out.put_u8(b'"');
+        write_time(out, self.time);
+        out.put_u8(b'"');
+        text(out, "key", self.key.as_deref());
+        text(out, "model", Some(&self.model));
+        text(out, "provider", self.provider.as_deref());
+        text(out, "served_model", self.served_model.as_deref());
+        text(out, "upstream_model", self.upstream_model.as_deref());
+        name(out, "stream");
+        out.put_slice(if self.stream { b"true" } else { b"false" });
+        number(out, "status", u64::from(self.status.as_u16()));
+        text(out, "outcome", Some(self.outcome.as_str()));
+        text(out, "reason", self.reason.as_deref());
+        text(out, "error_code", self.error_code.as_deref());
+        text(out, "finish_reason", self.finish_reason.as_deref());
+        bill(out, &self.usage, self.usage_source, self.price.as_ref(), self.cost);
+        number(out, "attempts", self.tries.len() as u64);
+        if self.tries.len() > 1 {
+            tries(out, &self.tries);
+        }
+        millis(out, "first_byte_ms", self.first_byte);
+        millis(out, "first_token_ms", self.first_token);
+        millis(out, "duration_ms", Some(self.duration));
+        text(out, "client_request_id", self.client_request_id.as_deref());
+        text(out, "upstream_request_id", self.upstream_request_id.as_deref());
+        if !self.tags.is_empty() {
+            tags(out, &self.tags);
+        }
+        out.put_u8(b'}');
+    }
+}
+
+/// The tokens, what each costs, and what all do.
+fn bill(out: &mut impl BufMut, usage: &Usage, source: UsageSource, price: Option<&Price>, cost: Option<u64>) {
+    number(out, "prompt_tokens", usage.prompt_tokens());
+    number(out, "cached_tokens", usage.cache_read);
+    number(out, "cache_write_tokens", usage.cache_write_tokens());
+    number(out, "cache_write_1h_tokens", usage.cache_write_1h);
+    number(out, "input_audio_tokens", usage.input_audio);
+    number(out, "completion_tokens", usage.completion_tokens());
+    number(out, "reasoning_tokens", usage.reasoning);
+    number(out, "output_audio_tokens", usage.output_audio);
+    text(out, "usage_source", Some(source.as_str()));
+    name(out, "price");
+    match price {
+        Some(price) => {
+            out.put_u8(b'"');
+            price.write(out);
+            out.put_u8(b'"');
+        }
+        None => out.put_slice(b"null"),
+    }
+    name(out, "cost_usd");
+    match cost {
+        Some(nano) => {
+            out.put_u8(b'"');
+            write_scaled(out, nano, 9);
+            out.put_u8(b'"');
+        }
+        None => out.put_slice(b"null"),
+    }
+}
+
+fn tries(out: &mut impl BufMut, tries: &[Try]) {
+    name(out, "tries");
+    let mut before = b'[';
+    for tried in tries {
+        out.put_u8(before);
+        before = b',';
+        out.put_slice(b"{\"provider\":");
+        value(out, tried.provider.as_deref());
+        text(out, "model", Some(&tried.model));
+        match tried.status {
+            Some(status) => number(out, "status", u64::from(status.as_u16())),
+            None => text(out, "status", None),
+        }
+        text(out, "reason", tried.reason.as_deref());
+        text(out, "error_code", tried.error_code.as_deref());
+        bill(out, &tried.usage, tried.usage_source, tried.price.as_ref(), tried.cost);
+        out.put_u8(b'}');
+    }
+    out.put_u8(b']');
+}
+
+fn tags(out: &mut impl BufMut, tags: &[(Arc<str>, Arc<str>)]) {
+    name(out, "tags");
+    let mut before = b'{';
+    for (tag, value) in tags {
+        out.put_u8(before);
+        before = b',';
+        write_str(out, tag);
+        out.put_u8(b':');
+        write_str(out, value);
+    }
+    out.put_u8(b'}');
+}
+
+/// A field's name, which needs no escape, after a comma.
+fn name(out: &mut impl BufMut, name: &str) {
+    out.put_slice(b",\"");
+    out.put_slice(name.as_bytes());
+    out.put_slice(b"\":");
+}
+
+fn text(out: &mut impl BufMut, field: &str, text: Option<&str>) {
+    name(out, field);
+    value(out, text);
+}
+
+fn value(out: &mut impl BufMut, text: Option<&str>) {
+    match text {
+        Some(text) => write_str(out, text),
+        None => out.put_slice(b"null"),
+    }
+}
+
+fn number(out: &mut impl BufMut, field: &str, number: u64) {
+    name(out, field);
+    write_u64(out, number);
+}
+
+fn millis(out: &mut impl BufMut, field: &str, time: Option<Duration>) {
+    match time {
+        Some(time) => number(out, field, u64::try_from(time.as_millis()).unwrap_or(u64::MAX)),
+        None => text(out, field, None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::StatusCode;
+
+    use super::super::receipt::Outcome;
+    use super::*;
+
+    fn line(receipt: &Receipt) -> String {
+        let mut out = Vec::new();
+        receipt.write_json(&mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    /// A receipt in which nothing is empty.
+    fn full() -> Receipt {
+        let usage = Usage {
+            input: 1,
+            cache_read: 2,
+            cache_write: 4,
+            cache_write_1h: 8,
+            input_audio: 16,
+            output: 32,
+            reasoning: 64,
+            output_audio: 128,
+        };
+        let price: Price = "input=1 output=2 >100 input=3".parse().unwrap();
+        let failed = Try {
+            provider: None,
+            model: "a".into(),
+            status: None,
+            reason: Some("upstream_timeout".into()),
+            error_code: Some("idle_timeout".into()),
+            usage: Usage { input: 7, ..Usage::default() },
+            usage_source: UsageSource::Estimated,
+            price: None,
+            cost: None,
+        };
+        let good = Try {
+            provider: Some("second".into()),
+            model: "b".into(),
+            status: Some(StatusCode::OK),
+            reason: None,
+            error_code: None,
+            usage,
+            usage_source: UsageSource::Reported,
+            price: Some(price.clone()),
+            cost: Some(479_000),
+        };
+        Receipt {
+            key: Some("al\"ice".into()),
+            provider: Some("second".into()),
+            served_model: Some("b".into()),
+            upstream_model: Some("b-2026".into()),
+            stream: true,
+            status: StatusCode::OK,
+            outcome: Outcome::Complete,
+            reason: Some("none".into()),
+            error_code: Some("odd".into()),
+            finish_reason: Some("stop".into()),
+            usage: Usage { input: 8, ..usage },
+            usage_source: UsageSource::Estimated,
+            cost: None,
+            price: Some(price),
+            tries: [failed, good].into(),
+            first_byte: Some(Duration::from_micros(12_999)),
+            first_token: Some(Duration::from_millis(13)),
+            duration: Duration::from_millis(1_500),
+            tags: [("team".into(), "search".into()), ("a\nb".into(), "ü".into())].into(),
+            client_request_id: Some("theirs".into()),
+            upstream_request_id: Some("req_1".into()),
+            ..Receipt::new("r-1", Duration::from_millis(1_795_341_600_250), "asked")
+        }
+    }
+
+    #[test]
+    fn every_field_has_its_name() {
+        let expected = concat!(
+            r#"{"id":"r-1","time":"2026-11-22T10:00:00.250Z","key":"al\"ice","model":"asked","provider":"second","#,
+            r#""served_model":"b","upstream_model":"b-2026","stream":true,"status":200,"outcome":"complete","#,
+            r#""reason":"none","error_code":"odd","finish_reason":"stop","#,
+            r#""prompt_tokens":38,"cached_tokens":2,"cache_write_tokens":12,"cache_write_1h_tokens":8,"#,
+            r#""input_audio_tokens":16,"completion_tokens":224,"reasoning_tokens":64,"output_audio_tokens":128,"#,
+            r#""usage_source":"estimated","price":"input=1 output=2 >100 input=3","cost_usd":null,"attempts":2,"#,
+            r#""tries":[{"provider":null,"model":"a","status":null,"reason":"upstream_timeout","error_code":"idle_timeout","#,
+            r#""prompt_tokens":7,"cached_tokens":0,"cache_write_tokens":0,"cache_write_1h_tokens":0,"#,
+            r#""input_audio_tokens":0,"completion_tokens":0,"reasoning_tokens":0,"output_audio_tokens":0,"#,
+            r#""usage_source":"estimated","price":null,"cost_usd":null},"#,
+            r#"{"provider":"second","model":"b","status":200,"reason":null,"error_code":null,"#,
+            r#""prompt_tokens":31,"cached_tokens":2,"cache_write_tokens":12,"cache_write_1h_tokens":8,"#,
+            r#""input_audio_tokens":16,"completion_tokens":224,"reasoning_tokens":64,"output_audio_tokens":128,"#,
+            r#""usage_source":"reported","price":"input=1 output=2 >100 input=3","cost_usd":"0.000479"}],"#,
+            r#""first_byte_ms":12,"first_token_ms":13,"duration_ms":1500,"client_request_id":"theirs","#,
+            r#""upstream_request_id":"req_1","tags":{"team":"search","a\nb":"ü"}}"#,
+        );
+        assert_eq!(line(&full()), expected);
+    }
+
+    #[test]
+    fn what_is_not_known_is_null_and_what_is_not_there_is_left_out() {
+        let mut receipt = Receipt::new("r", Duration::ZERO, "m");
+        receipt.cost = None;
+        let line = line(&receipt);
+        for part in [
+            r#""key":null"#,
+            r#""provider":null"#,
+            r#""cost_usd":null"#,
+            r#""attempts":0"#,
+            r#""first_byte_ms":null"#,
+            r#""duration_ms":0"#,
+            r#""outcome":"refused""#,
+        ] {
+            assert!(line.contains(part), "{part}: {line}");
+        }
+        assert!(!line.contains("tries") && !line.contains("tags"));
+    }
+
+    #[test]
+    fn a_line_is_a_line_whatever_is_in_it() {
+        let nasty = "\r\n\0\u{2028}\"}\\";
+        let mut receipt = full();
+        receipt.model = nasty.into();
+        receipt.key = Some(nasty.into());
+        receipt.tags = [(nasty.into(), nasty.into())].into();
+        let line = line(&receipt);
+        assert!(line.bytes().all(|byte| byte >= b' '), "{line}");
+        let read: serde_json::Value = serde_json::from_str(&line).unwrap();
+        assert_eq!((&read["model"], &read["key"], &read["tags"][nasty]), (&nasty.into(), &nasty.into(), &nasty.into()));
+    }
+}

@@ -1,0 +1,352 @@
+//! The log in a folder of its own, and with a file that fails as it is told.
+
+use std::collections::VecDeque;
+use std::fs;
+use std::io::{self, BufRead, ErrorKind};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use super::writer::Output;
+use super::{LogOptions, LogReader, SyncPolicy, UsageLog};
+use crate::meter::{Receipt, UsageSink};
+
+/// A folder that goes when the test is over.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> Self {
+        static NUMBER: AtomicU64 = AtomicU64::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let folder = std::env::temp_dir().join(format!("usage-log-{}-{number}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        Self(folder)
+    }
+
+    fn log(&self) -> PathBuf {
+        self.0.join("usage.jsonl")
+    }
+
+    fn files(&self) -> Vec<String> {
+        let mut names: Vec<_> =
+            fs::read_dir(&self.0).unwrap().map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
+        names.retain(|name| !name.ends_with(".lock"));
+        names.sort();
+        names
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+const NOON: u64 = 1_795_348_800; // 2026-11-22
+const DAY: u64 = 86_400;
+
+fn receipt(id: impl ToString, seconds: u64) -> Receipt {
+    Receipt::new(id.to_string(), Duration::from_secs(seconds), "m")
+}
+
+/// The ids of all lines, each of which must be whole.
+fn ids(path: &Path) -> Vec<String> {
+    let lines = LogReader::open(path).unwrap().lines();
+    lines
+        .map(|line| {
+            let line: serde_json::Value = serde_json::from_str(&line.unwrap()).expect("a whole line");
+            line["id"].as_str().unwrap().to_owned()
+        })
+        .collect()
+}
+
+#[test]
+fn what_was_recorded_is_read_back_over_all_files() {
+    let folder = Folder::new();
+    let line = {
+        let mut line = Vec::new();
+        receipt("00", NOON).write_json(&mut line);
+        line.len() as u64 + 1
+    };
+    let options = || LogOptions::new().max_bytes(2 * line);
+    let log = UsageLog::open(folder.log(), options()).unwrap();
+    for id in 10..15 {
+        log.record(&receipt(id, NOON));
+    }
+    log.record(&receipt(15, NOON + DAY)); // another day, and the file is not full
+    log.record(&receipt(16, NOON)); // it began before: a line goes where it is written
+    assert_eq!(log.stats().written, 7);
+    drop(log);
+    // A process that begins on a later day keeps the file of the day before.
+    let log = UsageLog::open(folder.log(), options()).unwrap();
+    log.record(&receipt(17, NOON + 2 * DAY));
+    let files = [
+        "usage.2026-11-22.0001.jsonl",
+        "usage.2026-11-22.0002.jsonl",
+        "usage.2026-11-22.0003.jsonl",
+        "usage.2026-11-23.0001.jsonl",
+        "usage.jsonl",
+    ];
+    assert_eq!(folder.files(), files);
+    assert_eq!(ids(&folder.log()), ["10", "11", "12", "13", "14", "15", "16", "17"]);
+    assert_eq!(LogReader::open(folder.log()).unwrap().total_bytes(), 8 * line);
+}
+
+#[test]
+fn one_writer_alone_has_the_log() {
+    let folder = Folder::new();
+    let log = UsageLog::open(folder.log(), LogOptions::new()).unwrap();
+    let refused = UsageLog::open(folder.log(), LogOptions::new()).unwrap_err();
+    assert!(refused.kind() == ErrorKind::ResourceBusy && refused.to_string().contains("in use"), "{refused}");
+    drop(log);
+    assert!(UsageLog::open(folder.log(), LogOptions::new()).is_ok());
+    assert!(UsageLog::open(folder.0.join("no/such/folder"), LogOptions::new()).is_err());
+}
+
+/// What kill -9 leaves at whichever byte: no whole line is lost, and what was torn is set aside.
+#[test]
+fn a_torn_end_is_mended_at_every_byte() {
+    let whole = {
+        let mut line = Vec::new();
+        receipt("whole \u{fc}", NOON).write_json(&mut line);
+        line.push(b'\n');
+        line
+    };
+    for cut in 0..=whole.len() {
+        let folder = Folder::new();
+        fs::write(folder.log(), [&whole, &whole, &whole[..cut]].concat()).unwrap();
+        let log = UsageLog::open(folder.log(), LogOptions::new()).unwrap();
+        log.record(&receipt("next", NOON));
+        let is_whole = cut + 1 >= whole.len();
+        let expected: &[&str] = if is_whole {
+            &["whole \u{fc}", "whole \u{fc}", "whole \u{fc}", "next"]
+        } else {
+            &["whole \u{fc}", "whole \u{fc}", "next"]
+        };
+        assert_eq!(ids(&folder.log()), expected, "cut at {cut}");
+        let torn = if is_whole { 0 } else { cut };
+        assert_eq!(log.stats().torn_bytes, torn as u64);
+        let aside = fs::read(folder.0.join("usage.jsonl.torn")).unwrap_or_default();
+        assert_eq!(aside.strip_suffix(b"\n").unwrap_or_default(), &whole[..torn]);
+    }
+}
+
+#[test]
+fn zeros_of_a_crashed_machine_and_a_file_without_newlines_are_set_aside() {
+    for (found, kept) in
+        [([b"{\"id\":\"a\"}\n".as_slice(), &[0; 5000]].concat(), vec!["a", "b"]), (vec![b'x'; 3 << 20], vec!["b"])]
+    {
+        let folder = Folder::new();
+        fs::write(folder.log(), &found).unwrap();
+        let log = UsageLog::open(folder.log(), LogOptions::new()).unwrap();
+        log.record(&receipt("b", NOON));
+        assert_eq!(ids(&folder.log()), kept);
+        assert!(log.stats().torn_bytes >= 5000);
+    }
+}
+
+#[test]
+fn threads_share_writes_and_lose_nothing() {
+    let folder = Folder::new();
+    let log = UsageLog::open(folder.log(), LogOptions::new().max_bytes(64 << 10)).unwrap();
+    let recorded = Arc::new(AtomicU64::new(0));
+    let threads: Vec<_> = (0..8)
+        .map(|thread| {
+            let (log, recorded, path) = (log.clone(), recorded.clone(), folder.log());
+            std::thread::spawn(move || {
+                for number in 0..250 {
+                    let id = format!("{thread}-{number}");
+                    log.record(&receipt(&id, NOON));
+                    recorded.fetch_add(1, Ordering::SeqCst);
+                    if number % 50 == 0 {
+                        assert!(ids(&path).contains(&id), "it is there when `record` returns");
+                    }
+                }
+            })
+        })
+        .collect();
+    for thread in threads {
+        thread.join().unwrap();
+    }
+    let mut ids = ids(&folder.log());
+    ids.sort();
+    ids.dedup();
+    assert_eq!((ids.len(), log.stats().written), (2000, 2000));
+    assert!(folder.files().len() > 3);
+}
+
+/// A file that does as it is told: so many bytes each time, or an error; when nothing is told, all.
+#[derive(Default)]
+struct Scripted {
+    script: Mutex<VecDeque<Option<usize>>>,
+    content: Mutex<Vec<u8>>,
+    syncs: AtomicU64,
+    sync_fails: AtomicU64,
+}
+
+impl Scripted {
+    /// `None` is a full disk.
+    fn then(&self, steps: impl IntoIterator<Item = Option<usize>>) {
+        self.script.lock().unwrap().extend(steps);
+    }
+
+    fn ids(&self) -> Vec<String> {
+        let content = self.content.lock().unwrap();
+        let (lines, torn) = content.split_at(memchr::memrchr(b'\n', &content).map_or(0, |at| at + 1));
+        assert_eq!(torn, b"");
+        let lines = lines.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+        lines
+            .map(|line| serde_json::from_slice::<serde_json::Value>(line).unwrap()["id"].as_str().unwrap().to_owned())
+            .collect()
+    }
+}
+
+impl Output for Scripted {
+    fn append(&self, bytes: &[u8]) -> io::Result<usize> {
+        let step = self.script.lock().unwrap().pop_front().unwrap_or(Some(usize::MAX));
+        let written = step.ok_or(ErrorKind::StorageFull)?.min(bytes.len());
+        self.content.lock().unwrap().extend_from_slice(&bytes[..written]);
+        Ok(written)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.syncs.fetch_add(1, Ordering::SeqCst);
+        if self.sync_fails.load(Ordering::SeqCst) > 0 { Err(ErrorKind::StorageFull.into()) } else { Ok(()) }
+    }
+}
+
+/// A log over such a file, and what its host was told.
+fn scripted(folder: &Folder, options: LogOptions) -> (UsageLog, Arc<Scripted>, Arc<AtomicU64>) {
+    let told = Arc::new(AtomicU64::new(0));
+    let options = LogOptions { pause: Duration::from_secs(3600), ..options }.on_error({
+        let told = told.clone();
+        move |error| {
+            assert_eq!(error.kind(), ErrorKind::StorageFull);
+            told.fetch_add(1, Ordering::SeqCst);
+        }
+    });
+    let log = UsageLog::open(folder.log(), options).unwrap();
+    let file = Arc::new(Scripted::default());
+    log.shared().writer().file = file.clone();
+    (log, file, told)
+}
+
+#[test]
+fn half_a_line_is_finished_before_anything_else() {
+    let folder = Folder::new();
+    let (log, file, told) = scripted(&folder, LogOptions::new());
+    log.record(&receipt("a", NOON));
+    file.then([Some(7), Some(3), None]);
+    log.record(&receipt("b", NOON));
+    log.record(&receipt("c", NOON));
+    assert_eq!((log.stats().written, log.stats().waiting, log.stats().errors), (1, 2, 1));
+    file.then([Some(11), None]); // the worker finds a little room
+    assert!(log.worker().tick());
+    assert_eq!((log.stats().waiting, log.stats().errors), (2, 2));
+    log.record(&receipt("d", NOON));
+    log.flush().unwrap();
+    assert_eq!(file.ids(), ["a", "b", "c", "d"]);
+    assert_eq!((log.stats().written, log.stats().waiting, log.stats().dropped), (4, 0, 0));
+    assert_eq!(told.load(Ordering::SeqCst), 1, "once for each outage");
+    file.then([None]);
+    log.record(&receipt("e", NOON));
+    assert_eq!(told.load(Ordering::SeqCst), 2);
+    drop(log);
+    assert_eq!(file.ids(), ["a", "b", "c", "d", "e"], "whoever goes last writes what waits");
+}
+
+#[test]
+fn a_full_disk_takes_no_more_memory_than_it_may_and_each_line_is_counted() {
+    let folder = Folder::new();
+    let (log, file, told) = scripted(&folder, LogOptions::new().keep(2000));
+    file.then([Some(10), None]);
+    file.then(std::iter::repeat_n(None, 1000));
+    for id in 0..100 {
+        log.record(&receipt(id, NOON));
+    }
+    let stats = log.stats();
+    assert!(stats.waiting >= 2 && stats.waiting <= 8, "{stats:?}");
+    assert_eq!((stats.written, stats.waiting + stats.dropped), (0, 100));
+    assert_eq!(stats.errors, 1, "not tried for each line");
+    assert!(log.flush().unwrap_err().to_string().contains("could not be written"));
+    file.script.lock().unwrap().clear();
+    log.flush().unwrap();
+    let expected: Vec<String> = (0..stats.waiting).map(|id| id.to_string()).collect();
+    assert_eq!(file.ids(), expected, "the oldest are kept");
+    log.record(&receipt("after", NOON));
+    assert_eq!(log.stats().written, stats.waiting + 1);
+    assert_eq!(told.load(Ordering::SeqCst), 1);
+}
+
+#[test]
+fn each_policy_forces_to_the_disk_when_it_says_so() {
+    for (policy, at_once, by_worker) in
+        [(SyncPolicy::Never, 0, 0), (SyncPolicy::Every(Duration::from_millis(5)), 0, 1), (SyncPolicy::Always, 2, 2)]
+    {
+        let folder = Folder::new();
+        let (log, file, told) = scripted(&folder, LogOptions::new().sync(policy));
+        log.record(&receipt("a", NOON));
+        log.record(&receipt("b", NOON));
+        assert_eq!(file.syncs.load(Ordering::SeqCst), at_once, "{policy:?}");
+        log.worker().tick();
+        log.worker().tick();
+        assert_eq!(file.syncs.load(Ordering::SeqCst), by_worker, "{policy:?}");
+        file.sync_fails.store(1, Ordering::SeqCst);
+        for id in 0..3 {
+            log.record(&receipt(id, NOON));
+            log.worker().tick();
+        }
+        let fails = u64::from(policy != SyncPolicy::Never);
+        assert_eq!((log.stats().errors, told.load(Ordering::SeqCst)), (3 * fails, fails), "{policy:?}");
+        assert_eq!(log.stats().written, 5);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_worker_ends_with_its_log() {
+    let folder = Folder::new();
+    let (log, file, _) = scripted(&folder, LogOptions::new().sync(SyncPolicy::Every(Duration::from_millis(50))));
+    let worker = tokio::spawn(log.worker().run(tokio::time::sleep));
+    log.record(&receipt("a", NOON));
+    tokio::time::sleep(Duration::from_millis(120)).await;
+    assert_eq!(file.syncs.load(Ordering::SeqCst), 1);
+    drop(log);
+    worker.await.unwrap();
+}
+
+/// A new file cannot be begun: the old one is written on, and it is tried again.
+#[test]
+fn what_cannot_be_rotated_is_written_on() {
+    let folder = Folder::new();
+    let told = Arc::new(AtomicU64::new(0));
+    let options = LogOptions { pause: Duration::ZERO, ..LogOptions::new() }.max_bytes(100).on_error({
+        let told = told.clone();
+        move |_| _ = told.fetch_add(1, Ordering::SeqCst)
+    });
+    let log = UsageLog::open(folder.log(), options).unwrap();
+    log.record(&receipt("a", NOON));
+    let in_the_way = folder.0.join("usage.jsonl.new");
+    fs::create_dir(&in_the_way).unwrap();
+    log.record(&receipt("b", NOON));
+    log.record(&receipt("c", NOON));
+    assert_eq!((folder.files().len(), told.load(Ordering::SeqCst), log.stats().errors), (2, 1, 2));
+    fs::remove_dir(&in_the_way).unwrap();
+    log.record(&receipt("d", NOON));
+    assert_eq!(folder.files(), ["usage.2026-11-22.0001.jsonl", "usage.jsonl"]);
+    assert_eq!(ids(&folder.log()), ["a", "b", "c", "d"]);
+}
+
+#[test]
+fn a_reader_mends_what_lacks_a_newline_and_skips_what_is_gone() {
+    let folder = Folder::new();
+    fs::write(folder.0.join("usage.2026-11-20.0001.jsonl"), "one\ntwo").unwrap();
+    fs::write(folder.0.join("usage.2026-11-20.0002.jsonl"), "").unwrap();
+    fs::write(folder.0.join("usage.2026-11-21.0001.jsonl"), "gone\n").unwrap();
+    let reader = LogReader::open(folder.log()).unwrap();
+    fs::remove_file(folder.0.join("usage.2026-11-21.0001.jsonl")).unwrap();
+    fs::write(folder.log(), "late\n").unwrap();
+    assert_eq!(reader.lines().collect::<Result<Vec<_>, _>>().unwrap(), ["one", "two"]);
+    let reader = LogReader::open(folder.log()).unwrap();
+    assert_eq!(reader.lines().collect::<Result<Vec<_>, _>>().unwrap(), ["one", "two", "late"]);
+}

@@ -1,0 +1,81 @@
+//! Several sinks as one.
+
+use std::any::Any;
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::Arc;
+
+use super::receipt::Receipt;
+use super::sink::UsageSink;
+
+/// Several sinks as one: each gets every receipt, in the order in which they were added.
+///
+/// One that panics keeps no other from its receipt; the panic goes on when all have theirs.
+///
+/// ```
+/// use std::time::Duration;
+/// use tower_completions::meter::{Receipt, Tee, Totals, UsageSink};
+///
+/// let totals = Totals::new();
+/// let sinks = Tee::new().and(totals.clone()).and(|receipt: &Receipt| println!("{}", receipt.id));
+/// sinks.record(&Receipt::new("r-1", Duration::ZERO, "gpt-4o-mini"));
+/// assert_eq!(totals.sum().requests, 1);
+/// ```
+#[derive(Clone, Default)]
+pub struct Tee(Vec<Arc<dyn UsageSink>>);
+
+impl Tee {
+    /// No sink yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// This one, too.
+    #[must_use]
+    pub fn and(mut self, sink: impl UsageSink) -> Self {
+        self.0.push(Arc::new(sink));
+        self
+    }
+}
+
+impl UsageSink for Tee {
+    fn record(&self, receipt: &Receipt) {
+        let mut panicked: Option<Box<dyn Any + Send>> = None;
+        for sink in &self.0 {
+            if let Err(panic) = catch_unwind(AssertUnwindSafe(|| sink.record(receipt))) {
+                panicked.get_or_insert(panic);
+            }
+        }
+        // A second panic while one is under way would end the process.
+        if let Some(panic) = panicked.filter(|_| !std::thread::panicking()) {
+            resume_unwind(panic);
+        }
+    }
+}
+
+impl fmt::Debug for Tee {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tee").field("sinks", &self.0.len()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_panic_keeps_no_other_from_its_receipt() {
+        let count = Arc::new(AtomicU64::new(0));
+        let counting = || {
+            let count = count.clone();
+            move |_: &Receipt| _ = count.fetch_add(1, Ordering::SeqCst)
+        };
+        let tee = Tee::new().and(counting()).and(|_: &Receipt| panic!("boom")).and(Tee::new().and(counting()));
+        let receipt = Receipt::new("r", Duration::ZERO, "m");
+        assert!(catch_unwind(AssertUnwindSafe(|| tee.record(&receipt))).is_err());
+        assert_eq!((count.load(Ordering::SeqCst), format!("{tee:?}")), (2, "Tee { sinks: 3 }".to_owned()));
+    }
+}
