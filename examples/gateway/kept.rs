@@ -12,7 +12,7 @@ use tower_completions::limit::redis::{OnStoreError, RedisLimits, RedisOptions};
 use tower_completions::meter::log::UsageLog;
 use tower_completions::{RateLimitLayer, ShedLayer};
 
-use super::config::{self, Config};
+use super::config::{self, Config, Counters};
 use super::drain::DrainLayer;
 use super::ledger;
 
@@ -21,10 +21,10 @@ use super::ledger;
 pub(crate) struct Kept {
     client: (Duration, Client),
     memory: MemoryLimits,
-    /// Whether the log has told what was spent before.
-    is_restored: bool,
-    log: Option<(PathBuf, UsageLog)>,
     redis: Option<Redis>,
+    log: Option<(PathBuf, UsageLog)>,
+    /// Whether the counters in memory know what the usage log says of earlier processes.
+    is_restored: bool,
     shed: ShedLayer,
     drain: DrainLayer,
 }
@@ -44,9 +44,9 @@ impl Kept {
         Self {
             client: (connect, client(connect)),
             memory: MemoryLimits::new(),
-            is_restored: false,
-            log: None,
             redis: None,
+            log: None,
+            is_restored: false,
             shed: ShedLayer::new(usize::MAX),
             drain: DrainLayer::new(cut),
         }
@@ -63,14 +63,9 @@ impl Kept {
 
     /// Limits that are counted where they were, or in another Redis from now on. The worker of one that is left goes on for
     /// the answers in progress.
-    pub(crate) fn limits(&mut self, config: &Config) -> Result<RateLimitLayer, Box<dyn Error>> {
-        let counters = &config.counters;
+    pub(crate) fn limits(&mut self, counters: &Counters) -> Result<RateLimitLayer, Box<dyn Error>> {
         let Some(url) = &counters.redis else {
             self.redis = None;
-            if !self.is_restored {
-                ledger::restore(&self.memory, config)?;
-                self.is_restored = true;
-            }
             return Ok(RateLimitLayer::new(self.memory.clone()));
         };
         let on_error = [counters.on_store_error, counters.budget_on_store_error];
@@ -86,13 +81,21 @@ impl Kept {
         Ok(RateLimitLayer::new(store))
     }
 
-    /// Opens the usage log, unless it is open. One that is left is written to its end by the answers in progress.
-    pub(crate) fn open_log(&mut self, config: &Config) -> Result<(), String> {
-        let is_open = self.log.as_ref().map(|(path, _)| path) == config.usage.as_ref();
-        if !is_open {
-            self.log = ledger::open(config)?.and_then(|log| Some((config.usage.clone()?, log)));
+    /// The usage log, if there is to be one. The first one says what the budgets in memory begin with.
+    pub(crate) fn open_log(&mut self, config: &Config) -> Result<Option<UsageLog>, String> {
+        let Some(path) = &config.usage else {
+            self.log = None;
+            return Ok(None);
+        };
+        if let Some((_, log)) = self.log.as_ref().filter(|(kept, _)| kept == path) {
+            return Ok(Some(log.clone()));
         }
-        Ok(())
+        let log = ledger::open(path)?;
+        if !std::mem::replace(&mut self.is_restored, true) && config.counters.redis.is_none() {
+            ledger::restore(&self.memory, path, config)?;
+        }
+        self.log = Some((path.clone(), log.clone()));
+        Ok(Some(log))
     }
 
     /// The usage log, if there is one.

@@ -13,6 +13,7 @@ mod demo;
 mod drain;
 mod kept;
 mod ledger;
+mod models;
 mod provider;
 mod reload;
 mod serve;
@@ -25,9 +26,9 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use hyper::body::Incoming;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tower_completions::meter::log::UsageLog;
 
 use args::Args;
 use config::Config;
@@ -71,14 +72,16 @@ async fn run() -> Result<(), Failure> {
         say(io::stdout(), args::HELP);
         return Ok(());
     }
-    let config = read(&args, None)?;
+    let mut config = read(&args, None)?;
+    if args.check {
+        config.usage = None; // no log is opened for a look at the file
+    }
     let (cut, cut_off) = watch::channel(false);
     let mut kept = Kept::new(cut_off);
-    if args.check {
-        return stack::stack::<Incoming>(&config, &mut kept).map(drop).map_err(Failure::configuration);
-    }
-    kept.open_log(&config).map_err(Failure::running)?;
     let stack = stack::stack(&config, &mut kept).map_err(Failure::configuration)?;
+    if args.check {
+        return Ok(());
+    }
 
     let address = args.listen.as_deref().unwrap_or(&config.listen);
     let listener = listen(address).await?;
@@ -98,7 +101,6 @@ async fn run() -> Result<(), Failure> {
             hangups.next().await;
             let mut next = kept.clone();
             let again = read(&args, bound_to.as_deref()).and_then(|config| {
-                next.open_log(&config).map_err(Failure::configuration)?;
                 let stack = stack::stack(&config, &mut next).map_err(Failure::configuration)?;
                 Ok((stack, config.drain))
             });
@@ -119,7 +121,7 @@ async fn run() -> Result<(), Failure> {
         () = serve::serve(listener, exchange.clone(), end) => {}
         () = reload => {}
     }
-    if let Some(Err(error)) = kept.log().map(|log| log.flush()) {
+    if let Some(Err(error)) = kept.log().map(UsageLog::flush) {
         say(io::stderr(), format_args!("gateway: {error}\n"));
     }
     if let Some(redis) = kept.redis()

@@ -17,7 +17,7 @@ use tower_http::timeout::RequestBodyTimeoutLayer;
 
 use super::config::Config;
 use super::kept::Kept;
-use super::{ledger, provider};
+use super::{ledger, models};
 
 /// How long a client may pause while it sends its request.
 const UPLOAD_PAUSE: Duration = Duration::from_secs(30);
@@ -29,13 +29,14 @@ where
     B::Data: Send,
     B::Error: Into<BoxError>,
 {
-    let router = ModelRouter::new(provider::models(config, &kept.client(config))?);
-    let models = router.models();
+    let router = ModelRouter::new(models::models(config, &kept.client(config))?);
+    let list = router.models();
 
     let known = ModelFilter::new(config.models.iter().map(|model| model.id.as_str()));
+    let log = kept.open_log(config)?;
     let prices = prices(config);
-    let meter = ledger::meter(kept.log().cloned()).prices(prices.clone());
-    let limits = kept.limits(config)?.prices(prices).models(known);
+    let meter = ledger::meter(log).prices(prices.clone());
+    let limits = kept.limits(&config.counters)?.prices(prices).models(known);
     let usage = limits.usage();
     let chat = ServiceBuilder::new()
         .layer(kept.shed(config))
@@ -50,7 +51,7 @@ where
     let service = ServiceBuilder::new()
         .layer(RequestIdLayer::new())
         .layer(AuthLayer::new(config.keys.clone()))
-        .service(UsageEndpoint::new(Endpoint::new(chat, models), usage));
+        .service(UsageEndpoint::new(Endpoint::new(chat, list), usage));
     Ok(service)
 }
 
@@ -150,6 +151,25 @@ mod tests {
         assert_eq!(status, StatusCode::BAD_GATEWAY);
         assert_eq!(answer["error"]["code"], "upstream_unreachable", "{answer}");
         assert!(!answer.to_string().contains("127.0.0.1") && !answer.to_string().contains("planted"));
+    }
+
+    #[tokio::test]
+    async fn others_stand_in_for_a_provider_that_is_away() {
+        let own = "fallbacks = [\"here\"]\n[[models]]\nid = \"here\"";
+        let fallback = TWO.replace("[[models]]\n        id = \"here\"", own);
+        let spread = fallback.replace(
+            "id = \"here\"\n        provider = \"mock\"\n        upstream = \"somewhere-else\"",
+            "id = \"here\"\nbalance = \"in_order\"\n[[models.targets]]\nprovider = \"closed\"\n[[models.targets]]\nprovider = \"mock\"",
+        );
+        for (file, model, attempts) in [(&fallback, "away", "2"), (&spread, "here", "2"), (&spread, "away", "3")] {
+            let (status, headers, answer) = ask(file, CHAT, "sk-alice", chat(model)).await;
+            assert_eq!(status, StatusCode::OK, "{answer}");
+            let told = ["x-served-model", "x-served-provider", "x-served-attempts"]
+                .map(|name| headers[name].to_str().unwrap());
+            assert_eq!(told, ["here", "mock", attempts]);
+        }
+        let (status, ..) = ask(&fallback, CHAT, "sk-bob", chat("away")).await;
+        assert_eq!(status, StatusCode::BAD_GATEWAY, "bob may not use what stands in");
     }
 
     #[tokio::test]

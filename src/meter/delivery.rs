@@ -26,8 +26,10 @@ pub struct DeliveryOptions {
     queue: usize,
     batch: usize,
     timeout: Duration,
-    on_error: Option<Arc<dyn Fn(&BoxError) + Send + Sync>>,
+    on_error: Option<OnError>,
 }
+
+type OnError = Arc<dyn Fn(&BoxError) + Send + Sync>;
 
 impl DeliveryOptions {
     /// The defaults: 65,536 receipts that may wait, 128 in one trip, 5 seconds for each trip.

@@ -34,12 +34,17 @@ async fn nothing_fails_and_everything_is_counted() {
     let outages = Arc::new(AtomicU64::new(0));
     let small = || {
         let outages = outages.clone();
-        DeliveryOptions::new().queue(20).on_error(move |_| _ = outages.fetch_add(1, Ordering::SeqCst))
+        DeliveryOptions::new().queue(20).on_error(move |error| {
+            assert!(!format!("{error} {error:?}").contains("planted"), "the password: {error:?}");
+            outages.fetch_add(1, Ordering::SeqCst);
+        })
     };
     let redis = RedisSinkOptions::new().delivery(small());
-    let (redis, redis_worker) = RedisSink::new(&format!("redis://127.0.0.1:{port}/0"), redis).unwrap();
+    let (redis, redis_worker) = RedisSink::new(&format!("redis://x:planted@127.0.0.1:{port}/0"), redis).unwrap();
     let postgres = PostgresOptions::new().delivery(small());
-    let (postgres, postgres_worker) = PostgresSink::new(&format!("postgres://x@127.0.0.1:{port}/x"), postgres).unwrap();
+    let (postgres, postgres_worker) =
+        PostgresSink::new(&format!("postgres://x:planted@127.0.0.1:{port}/x"), postgres).unwrap();
+    assert!(!format!("{redis:?} {redis_worker:?} {postgres:?} {postgres_worker:?}").contains("planted"));
     let workers = [tokio::spawn(redis_worker.run()), tokio::spawn(postgres_worker.run())];
     let (full, mut receipts) = channel(7);
     let totals = Totals::new();

@@ -97,7 +97,7 @@ async fn failures_are_errors_and_refusals_have_no_tokens() {
 async fn a_span_ends_with_its_body_wherever_that_is_dropped() {
     let (exporter, _guard) = exporter();
     let mock = Mock::openai();
-    mock.always(Answer::text("Hi"));
+    mock.answer(Answer::text("A long story").stall_after(400));
     let service = spanned(&mock, SpanSink::new());
     let response = service.clone().oneshot(post(ask(STREAM))).await.unwrap();
     let mut body = response.into_body();

@@ -8,11 +8,12 @@ use tower_completions::{Key, Limits, MemoryKeys, ModelFilter};
 
 use super::capacity::{drain, priority, shed};
 use super::limits::{Counters, counters, limits};
-use super::prices::{list_price, price};
+use super::models::models;
 use super::provider::providers;
+use super::routing::{health, retry};
 use super::table::{Refusal, Table, Value};
 use super::timeouts::{keep_alive, timeouts};
-use super::{Config, Language, Model, Provider, Timeouts};
+use super::{Config, Health, Retry, Timeouts};
 
 /// The environment: a variable's value, if there is one that is UTF-8.
 pub(crate) type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
@@ -46,12 +47,20 @@ pub(crate) fn parse_again(source: &str, env: Environment<'_>, bound: Option<&str
         None => Timeouts::default(),
     };
     let keep_alive = file.take("keep_alive").map(|table| keep_alive(table.table()?)).transpose()?;
+    let usage = file.take("usage").map(|table| usage(table.table()?)).transpose()?;
     let shed = file.take("shed").map(|table| shed(table.table()?)).transpose()?;
     let drain = drain(file.take("shutdown"))?;
-    let usage = file.take("usage").map(|table| usage(table.table()?)).transpose()?;
     let counters = match file.take("limits") {
         Some(table) => counters(table.table()?)?,
         None => Counters::default(),
+    };
+    let retry = match file.take("retry") {
+        Some(table) => retry(table.table()?)?,
+        None => Retry::default(),
+    };
+    let health = match file.take("health") {
+        Some(table) => health(table.table()?)?,
+        None => Health::default(),
     };
     let providers = providers(file.tables("providers")?, env)?;
     let models = models(file.tables("models")?, &providers)?;
@@ -63,10 +72,12 @@ pub(crate) fn parse_again(source: &str, env: Environment<'_>, bound: Option<&str
         keep_alive,
         shed,
         drain,
+        retry,
+        health,
+        has_important,
         providers,
         models,
         keys,
-        has_important,
         limits,
         counters,
         usage,
@@ -91,39 +102,7 @@ pub(crate) fn check_listen(address: &str) -> Result<String, &'static str> {
     }
 }
 
-fn models(tables: Vec<Table<'_>>, providers: &[Provider]) -> Result<Vec<Model>, Refusal> {
-    let mut ids = HashSet::new();
-    tables.into_iter().map(|table| model(table, &mut ids, providers)).collect()
-}
-
-fn model(mut table: Table<'_>, ids: &mut HashSet<String>, providers: &[Provider]) -> Result<Model, Refusal> {
-    let id = unique(&table.require("id")?, ids)?;
-    let provider = table.require("provider")?;
-    let name = provider.text()?.to_owned();
-    let Some(found) = providers.iter().find(|provider| provider.name == name) else {
-        return Err(provider.refuse("there is no provider of this name"));
-    };
-    let upstream = match table.take("upstream") {
-        Some(upstream) => upstream.text()?.to_owned(),
-        None => id.clone(),
-    };
-    let capabilities_of = match table.take("capabilities_of") {
-        Some(of) if matches!(found.language, Language::OpenAi | Language::Azure) => {
-            return Err(of.refuse("is for anthropic, bedrock and gemini; this provider says itself what it takes"));
-        }
-        Some(of) => Some(of.text()?.to_owned()),
-        None => None,
-    };
-    let price = match table.take("price") {
-        Some(value) => Some(price(value.table()?)?),
-        None => list_price(found, &upstream),
-    };
-    table.not_yet(["fallbacks"])?;
-    table.finish()?;
-    Ok(Model { id, provider: name, upstream, capabilities_of, price })
-}
-
-/// The keys, the limits of each, and whether any is of high priority.
+/// The keys, the limits of each by its id, and whether any is of high priority.
 fn keys(tables: Vec<Table<'_>>) -> Result<(MemoryKeys, HashMap<String, Limits>, bool), Refusal> {
     let mut ids = HashSet::new();
     let mut all_limits = HashMap::with_capacity(tables.len());
@@ -131,10 +110,10 @@ fn keys(tables: Vec<Table<'_>>) -> Result<(MemoryKeys, HashMap<String, Limits>, 
     let mut secrets = HashMap::with_capacity(tables.len());
     let mut has_important = false;
     for mut table in tables {
-        let limits = limits(&mut table)?;
         let priority = table.take("priority").map(|value| priority(&value)).transpose()?.unwrap_or_default();
         has_important |= priority == Priority::High;
-        let (id, key, secret) = key(table, &mut ids, limits, priority)?;
+        let limits = limits(&mut table)?;
+        let (id, key, secret) = key(table, &mut ids, |id| Principal::new(id).limits(limits).priority(priority))?;
         keys.push(key);
         all_limits.insert(id.clone(), limits);
         secrets.insert(id, secret);
@@ -147,11 +126,10 @@ fn keys(tables: Vec<Table<'_>>) -> Result<(MemoryKeys, HashMap<String, Limits>, 
 fn key<'a>(
     mut table: Table<'a>,
     ids: &mut HashSet<String>,
-    limits: Limits,
-    priority: Priority,
+    caller: impl FnOnce(&str) -> Principal,
 ) -> Result<(String, Key, Value<'a>), Refusal> {
     let id = unique(&table.require("id")?, ids)?;
-    let caller = Principal::new(id.as_str()).limits(limits).priority(priority);
+    let caller = caller(&id);
     let caller = match table.take("models") {
         Some(models) => caller.models(ModelFilter::new(models.texts()?)),
         None => caller,

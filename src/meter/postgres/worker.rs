@@ -49,18 +49,17 @@ struct Table<T> {
     tls: T,
 }
 
+type Driver = Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>;
+
 /// A connection, which has to be driven for the client to get answers.
 struct Connection {
     client: Client,
-    driver: Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>,
+    driver: Driver,
     insert: Option<Statement>,
 }
 
 impl Connection {
-    async fn drive<R>(
-        driver: &mut Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>,
-        work: impl Future<Output = Result<R, Error>>,
-    ) -> Result<R, BoxError> {
+    async fn drive<R>(driver: &mut Driver, work: impl Future<Output = Result<R, Error>>) -> Result<R, BoxError> {
         tokio::select! {
             done = work => Ok(done?),
             ended = driver => Err(ended.err().map_or_else(|| "the database closed the connection".into(), BoxError::from)),
@@ -79,7 +78,7 @@ where
 
     async fn connect(&self) -> Result<Connection, BoxError> {
         let (client, driver) = self.config.connect(self.tls.clone()).await?;
-        let mut driver: Pin<Box<dyn Future<Output = _> + Send>> = Box::pin(driver);
+        let mut driver: Driver = Box::pin(driver);
         if self.migrate {
             Connection::drive(&mut driver, client.batch_execute(MIGRATION)).await?;
         }
