@@ -1,7 +1,7 @@
 //! What each request cost: in a usage log, from which budgets begin again after a restart.
 
-use std::error::Error;
 use std::io::{self, Write};
+use std::path::Path;
 
 use tower_completions::auth::Limits;
 use tower_completions::limit::{MemoryLimits, Subject};
@@ -10,13 +10,12 @@ use tower_completions::meter::{MeterLayer, Receipt, UsageSink};
 
 use super::config::Config;
 
-/// Opens the usage log, if there is to be one.
-pub(crate) fn open(config: &Config) -> Result<Option<UsageLog>, String> {
-    let Some(path) = &config.usage else { return Ok(None) };
+/// Opens a usage log.
+pub(crate) fn open(path: &Path) -> Result<UsageLog, String> {
     let options = LogOptions::new().on_error(|error| {
         let _nobody_reads = writeln!(io::stderr(), "gateway: the usage log: {error}");
     });
-    UsageLog::open(path, options).map(Some).map_err(|error| format!("{}: {error}", path.display()))
+    UsageLog::open(path, options).map_err(|error| format!("{}: {error}", path.display()))
 }
 
 /// Writes a receipt for each request into the log, if there is one.
@@ -28,13 +27,12 @@ pub(crate) fn meter(log: Option<UsageLog>) -> MeterLayer {
     })
 }
 
-/// Counts what the log says was spent.
-pub(crate) fn restore(store: &MemoryLimits, config: &Config) -> Result<(), Box<dyn Error>> {
-    let Some(path) = &config.usage else { return Ok(()) };
+/// Counts what a log says was spent.
+pub(crate) fn restore(store: &MemoryLimits, path: &Path, config: &Config) -> Result<(), String> {
     let subjects = |key: &str| {
         let limits = config.limits.get(key).copied().filter(|limits: &Limits| limits.budget.is_some());
         limits.map(|limits| Subject::caller(key, limits)).into_iter().collect()
     };
     let restored = LogReader::open(path).and_then(|log| store.restore_log(log, subjects));
-    restored.map(drop).map_err(|error| format!("{}: {error}", path.display()).into())
+    restored.map(drop).map_err(|error| format!("{}: {error}", path.display()))
 }

@@ -137,9 +137,13 @@ impl Guard {
         self.open.as_ref().is_some_and(|open| !open.meter.drains.is_empty())
     }
 
-    /// How the provider is read on that is being asked, if it is and the receipt is still open.
+    /// How the provider is read on that is being asked, if it is, and there is something to be read.
     pub(super) fn drain(&self) -> Option<Drain> {
         let open = self.open.as_ref()?;
+        let cell = open.head.as_ref().and_then(|head| head.answered.cell.as_ref());
+        if open.attempts.given_up().is_some() || cell.is_some_and(UsageCell::has_failed) {
+            return None;
+        }
         let served = open.head.as_ref().and_then(|head| head.answered.served.as_ref());
         let provider = match served {
             Some(served) => Arc::clone(&served.provider),
@@ -170,6 +174,13 @@ impl Open {
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        self.close(if std::thread::panicking() { End::Panicked } else { End::Left });
+        if std::thread::panicking() {
+            return self.close(End::Panicked);
+        }
+        // Somebody outside may have answered in the place of what is dropped here.
+        match self.open.as_ref().and_then(|open| open.attempts.given_up()) {
+            Some(error) => self.close(End::Failed(&error)),
+            None => self.close(End::Left),
+        }
     }
 }

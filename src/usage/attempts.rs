@@ -37,6 +37,7 @@ pub struct Attempts {
 struct List {
     first: Option<Attempt>,
     more: Vec<Attempt>,
+    given_up: Option<ApiError>,
 }
 
 /// One request to a provider.
@@ -143,6 +144,18 @@ impl Attempts {
                 seen.fail(error);
             }
         });
+    }
+
+    /// Nobody waits for the answer any more, for this reason: for a layer that answers in the place of what it drops, so
+    /// that those inside do not take it for a client that left.
+    pub fn give_up(&self, error: &ApiError) {
+        self.failed(error);
+        self.lock().given_up.get_or_insert_with(|| error.clone());
+    }
+
+    /// Why nobody waits any more.
+    pub(crate) fn given_up(&self) -> Option<ApiError> {
+        self.lock().given_up.clone()
     }
 
     /// The provider of the last one.

@@ -91,6 +91,11 @@ impl UsageCell {
         Observed { text_bytes: self.0.text_bytes.load(Ordering::Relaxed), ..self.lock().clone() }
     }
 
+    /// Whether the answer has ended with an error.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.lock().failure.is_some()
+    }
+
     /// Whether the other one is the same cell.
     pub(crate) fn is(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)

@@ -2,7 +2,7 @@
 //!
 //! A client that moves a conversation from one provider to the next sends back all that it got: Claude's thinking with its
 //! signature, Gemini's thought signatures. OpenAI refuses fields in messages that it does not know. Reasoning that nobody
-//! signed may be the server's own, which some want back (DeepSeek, Kimi): it stays.
+//! signed may be the server's own, which some want back (DeepSeek, Kimi): it stays, but for those that refuse it.
 
 use memchr::memmem;
 
@@ -20,6 +20,8 @@ const FOREIGN_FORMATS: [&str; 2] = ["anthropic-claude-v1", "google-gemini-v1"];
 pub(super) struct Rewrite {
     /// What others have signed leaves.
     pub(super) foreign: bool,
+    /// What nobody has signed leaves, too.
+    pub(super) unsigned: bool,
     /// The role `developer` becomes `system`.
     pub(super) developer: bool,
     /// Fields that are `null` leave, `content` apart.
@@ -36,6 +38,7 @@ impl Rewrite {
     /// Nothing but what no server of OpenAI's protocol can use.
     pub(super) const FOREIGN: Self = Self {
         foreign: true,
+        unsigned: false,
         developer: false,
         nulls: false,
         names: false,
@@ -74,12 +77,13 @@ impl Rewrite {
         let holds = |word: &str| memmem::find(messages.as_bytes(), word.as_bytes()).is_some();
         let signed = ["reasoning_details", "thinking_blocks", "reasoning_signature", "thought_signature"];
         self.foreign && chat.has_more() && holds("assistant") && signed.into_iter().any(holds)
+            || self.unsigned && chat.has_more() && (holds("reasoning_content") || holds("\"reasoning\""))
             || self.empty_turns && holds("assistant")
             || self.developer && holds("developer")
             || self.nulls && holds("null")
             || self.names && holds("\"name\"")
-            || self.foreign && holds(SIGNATURE_SUFFIX)
-            || self.tool_ids != ToolIds::Any && holds("tool_call_id")
+            || self.foreign && chat.has_more() && holds(SIGNATURE_SUFFIX)
+            || self.tool_ids != ToolIds::Any && chat.has_more() && holds("tool_call_id")
     }
 
     /// Writes a message; whether anything was changed.
@@ -87,7 +91,7 @@ impl Rewrite {
         let raw = message.raw();
         let is_said = matches!(message.role(), Role::Assistant);
         let has_signed = self.foreign && is_said;
-        let is_foreign = has_signed && is_signed_by_others(raw);
+        let is_foreign = has_signed && (self.unsigned || is_signed_by_others(raw));
         let is_named = self.names && !matches!(message.role(), Role::Tool);
         let is_developer = self.developer && matches!(message.role(), Role::Developer);
         let has_ids = self.has_ids() && (is_said || matches!(message.role(), Role::Tool));
@@ -288,5 +292,20 @@ mod tests {
         let chat = ChatRequest::from_bytes(format!(r#"{{"model":"m","messages":{messages}}}"#)).unwrap();
         assert_eq!(all.apply(&chat).unwrap(), Some(format!("[{}]", expected.join(","))));
         assert_eq!(Rewrite::FOREIGN.apply(&chat).unwrap(), None);
+    }
+
+    #[test]
+    fn what_nobody_signed_leaves_where_the_server_refuses_it() {
+        let none = Rewrite { unsigned: true, ..Rewrite::FOREIGN };
+        for carrier in
+            [r#""reasoning_content":"t""#, r#""reasoning":"t""#, r#""reasoning_details":[{"format":"unknown"}]"#]
+        {
+            let said =
+                |more: &str| format!(r#"[{{"role":"user","content":"x"}},{{"role":"assistant","content":"a"{more}}}]"#);
+            let body = format!(r#"{{"model":"m","messages":{}}}"#, said(&format!(",{carrier}")));
+            let chat = ChatRequest::from_bytes(body).unwrap();
+            assert_eq!(none.apply(&chat).unwrap(), Some(said("")), "{carrier}");
+            assert_eq!(Rewrite::FOREIGN.apply(&chat).unwrap(), None);
+        }
     }
 }

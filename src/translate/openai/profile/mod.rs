@@ -105,16 +105,20 @@ impl Profile {
 
     /// Azure's: no `null`, and nothing that steers gateways, both of which it refuses.
     pub(super) fn azure() -> Self {
-        let profile = Self { nulls: false, steered: false, repairs: Repairs::AZURE, ..Self::default() };
-        profile.tool_ids(ToolIds::Short)
+        Self { nulls: false, steered: false, repairs: Repairs::AZURE, ..Self::openai() }
     }
 
-    /// That of the server at this base URL. OpenAI itself takes what OpenAI's clients send, but for the ids of others.
+    /// OpenAI's: nothing that its own clients would send, but what a conversation may bring along that began elsewhere.
+    fn openai() -> Self {
+        Self::default().tool_ids(ToolIds::Short).replay_reasoning(false)
+    }
+
+    /// That of the server at this base URL.
     pub(super) fn of_url(base_url: &str) -> Self {
         let is_openai = |uri: http::Uri| uri.host().is_some_and(|host| host.eq_ignore_ascii_case("api.openai.com"));
         match Self::at(base_url) {
             Some(profile) => profile,
-            None if base_url.parse().is_ok_and(is_openai) => Self::default().tool_ids(ToolIds::Short),
+            None if base_url.parse().is_ok_and(is_openai) => Self::openai(),
             None => Self::default(),
         }
     }
@@ -141,6 +145,14 @@ impl Profile {
         }
         self.defaults.push((field.into(), json));
         Ok(self)
+    }
+
+    /// Whether the server takes back reasoning that nobody signed, in messages of the assistant: `reasoning_content` and its
+    /// kin. OpenAI, Azure and a few others refuse it; DeepSeek and Kimi want theirs.
+    #[must_use]
+    pub fn replay_reasoning(mut self, replays: bool) -> Self {
+        self.messages.unsigned = !replays;
+        self
     }
 
     /// Which ids of tool calls the server takes back.
