@@ -12,6 +12,8 @@
 //! let hasty = Client::builder().connect_timeout(Duration::from_secs(1)).build();
 //! ```
 
+mod watched;
+
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -21,19 +23,20 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Request, Response, Uri};
 use http_body_util::Full;
-use hyper_rustls::{HttpsConnectorBuilder, MaybeHttpsStream};
+use hyper_rustls::HttpsConnectorBuilder;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::{self, ResponseFuture as LegacyFuture};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use tokio::net::TcpStream;
+use tower::ServiceExt;
 use tower::timeout::Timeout;
 use tower::util::BoxCloneSyncService;
 use tower_service::Service;
 
+use self::watched::{Answered, Watched};
+use crate::connection::{FreshConnection, Unanswered};
 use crate::error::BoxError;
 
-type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;
-type Connector = BoxCloneSyncService<Uri, Stream, BoxError>;
+type Connector = BoxCloneSyncService<Uri, TokioIo<Watched>, BoxError>;
 type Pool = legacy::Client<Connector, Full<Bytes>>;
 
 /// How many streams of one HTTP/2 connection may be cancelled by us and not yet be forgotten.
@@ -42,9 +45,13 @@ type Pool = legacy::Client<Connector, Full<Bytes>>;
 const LOCAL_RESETS: usize = 1 << 20;
 
 /// The client. A clone shares its connections.
+///
+/// A request with [`FreshConnection`] in its extensions gets a connection that nobody has used, and nobody will use again.
 #[derive(Clone)]
 pub struct Client {
     pool: Pool,
+    /// Keeps nothing.
+    fresh: Pool,
 }
 
 impl Client {
@@ -77,6 +84,7 @@ pub struct ClientBuilder {
     connect_timeout: Duration,
     pool_idle_timeout: Duration,
     pool_max_idle_per_host: usize,
+    http2_only: bool,
 }
 
 impl ClientBuilder {
@@ -86,6 +94,7 @@ impl ClientBuilder {
             connect_timeout: Duration::from_secs(5),
             pool_idle_timeout: Duration::from_secs(60),
             pool_max_idle_per_host: usize::MAX,
+            http2_only: false,
         }
     }
 
@@ -110,6 +119,13 @@ impl ClientBuilder {
         self
     }
 
+    /// HTTP/2 and nothing else, also where there is no TLS to agree on it: for servers of one's own that are known to speak it.
+    #[must_use]
+    pub fn http2_prior_knowledge(mut self) -> Self {
+        self.http2_only = true;
+        self
+    }
+
     /// TCP, then TLS where the URL says so, both within the time.
     fn connector(&self) -> Connector {
         let mut http = HttpConnector::new();
@@ -121,20 +137,25 @@ impl ClientBuilder {
             .with_provider_and_webpki_roots(rustls::crypto::ring::default_provider())
             .unwrap_or_else(|_| HttpsConnectorBuilder::new().with_webpki_roots());
         let https = tls.https_or_http().enable_all_versions().wrap_connector(http);
-        BoxCloneSyncService::new(Timeout::new(https, self.connect_timeout))
+        let watched = https.map_response(|stream| TokioIo::new(Watched::new(stream)));
+        BoxCloneSyncService::new(Timeout::new(watched, self.connect_timeout))
     }
 
     /// The client.
     pub fn build(self) -> Client {
-        let pool = legacy::Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .timer(TokioTimer::new())
-            .pool_idle_timeout(self.pool_idle_timeout)
-            .pool_max_idle_per_host(self.pool_max_idle_per_host)
-            .http2_max_local_error_reset_streams(LOCAL_RESETS)
-            .http2_adaptive_window(true)
-            .build(self.connector());
-        Client { pool }
+        let connector = self.connector();
+        let pool = |max_idle| {
+            legacy::Client::builder(TokioExecutor::new())
+                .pool_timer(TokioTimer::new())
+                .timer(TokioTimer::new())
+                .pool_idle_timeout(self.pool_idle_timeout)
+                .pool_max_idle_per_host(max_idle)
+                .http2_max_local_error_reset_streams(LOCAL_RESETS)
+                .http2_adaptive_window(true)
+                .http2_only(self.http2_only)
+                .build(connector.clone())
+        };
+        Client { pool: pool(self.pool_max_idle_per_host), fresh: pool(0) }
     }
 }
 
@@ -154,7 +175,11 @@ impl Service<Request<Full<Bytes>>> for Client {
     }
 
     fn call(&mut self, request: Request<Full<Bytes>>) -> ResponseFuture {
-        ResponseFuture { inner: self.pool.request(request) }
+        let pool = match request.extensions().get::<FreshConnection>() {
+            Some(_) => &self.fresh,
+            None => &self.pool,
+        };
+        ResponseFuture { inner: pool.request(request) }
     }
 }
 
@@ -168,7 +193,7 @@ impl Future for ResponseFuture {
     type Output = Result<Response<hyper::body::Incoming>, Error>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        Poll::Ready(ready!(Pin::new(&mut self.inner).poll(cx)).map_err(Error))
+        Poll::Ready(ready!(Pin::new(&mut self.inner).poll(cx)).map_err(Error::new))
     }
 }
 
@@ -180,27 +205,52 @@ impl fmt::Debug for ResponseFuture {
 
 /// A request that got no answer.
 #[derive(Debug)]
-pub struct Error(legacy::Error);
+pub struct Error(Kind);
+
+#[derive(Debug)]
+enum Kind {
+    Connect(legacy::Error),
+    Unanswered(Unanswered),
+    Broken(legacy::Error),
+}
 
 impl Error {
+    fn new(error: legacy::Error) -> Self {
+        let is_answered = error.connect_info().is_none_or(Answered::of);
+        Self(match error {
+            error if error.is_connect() => Kind::Connect(error),
+            error if is_answered => Kind::Broken(error),
+            error => Kind::Unanswered(Unanswered::new(error)),
+        })
+    }
+
     /// Whether there was no connection, so that the provider has seen nothing of the request.
     pub fn is_connect(&self) -> bool {
-        self.0.is_connect()
+        matches!(self.0, Kind::Connect(_))
+    }
+
+    /// Whether the connection ended before a byte of the answer had come: [`Unanswered`] is this error's source then.
+    ///
+    /// Of a connection of HTTP/2, which others use, too, this is never said.
+    pub fn is_unanswered(&self) -> bool {
+        matches!(self.0, Kind::Unanswered(_))
     }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.is_connect() {
-            "no connection to the provider"
-        } else {
-            "the provider's connection failed"
+        f.write_str(match self.0 {
+            Kind::Connect(_) => "no connection to the provider",
+            Kind::Unanswered(_) | Kind::Broken(_) => "the provider's connection failed",
         })
     }
 }
 
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(&self.0)
+        match &self.0 {
+            Kind::Connect(error) | Kind::Broken(error) => Some(error),
+            Kind::Unanswered(error) => Some(error),
+        }
     }
 }

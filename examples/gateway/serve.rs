@@ -12,29 +12,47 @@ use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tokio::time::{sleep, timeout};
 use tower::ServiceExt;
 
 use super::stack::Gateway;
 
-/// How many connections there may be; more wait to be accepted.
-const CONNECTIONS: usize = 10_000;
+/// How many connections there may be at most; more wait to be accepted.
+const CONNECTIONS: usize = 20_000;
+/// How many open files are for anything else.
+const SPARE_FILES: usize = 32;
 /// How long a client may take for the head of a request, and so how long an idle HTTP/1.1 connection is kept.
 const HEAD: Duration = Duration::from_secs(30);
 /// How large the head of a request may be, in bytes.
 const HEAD_SIZE: u32 = 64 << 10;
 /// How many requests one HTTP/2 connection may have in progress.
 const STREAMS: u32 = 250;
-/// How long answers may take to end once the gateway is told to stop.
-const DRAIN: Duration = Duration::from_secs(25);
+/// How long what was cut off has to reach its client.
+const LAST_WORD: Duration = Duration::from_secs(2);
+
+/// How serving ends.
+pub(crate) struct End<Stop, Hurry> {
+    /// No more requests.
+    pub(crate) stop: Stop,
+    /// No more waiting.
+    pub(crate) hurry: Hurry,
+    /// How long answers in progress may take to end.
+    pub(crate) bound: watch::Receiver<Duration>,
+    /// Tells those that have not ended by then that they have to.
+    pub(crate) cut: watch::Sender<bool>,
+}
 
 /// Serves until told to stop, and then until the answers in progress have ended, within bounds.
-pub(crate) async fn serve<S: Gateway<Incoming>>(listener: TcpListener, stack: S, stop: impl Future) {
+pub(crate) async fn serve<S: Gateway<Incoming>>(
+    listener: TcpListener,
+    stack: S,
+    end: End<impl Future<Output = ()>, impl Future<Output = ()>>,
+) {
     let server = server();
     let graceful = GracefulShutdown::new();
-    let permits = Arc::new(Semaphore::new(CONNECTIONS));
-    let mut stop = pin!(stop);
+    let permits = Arc::new(Semaphore::new(connections()));
+    let mut stop = pin!(end.stop);
     loop {
         let accepted = async {
             let permit = permits.clone().acquire_owned().await;
@@ -56,7 +74,24 @@ pub(crate) async fn serve<S: Gateway<Incoming>>(listener: TcpListener, stack: S,
         }
     }
     drop(listener);
-    let _ = timeout(DRAIN, graceful.shutdown()).await;
+    let mut ended = pin!(graceful.shutdown());
+    let bound = *end.bound.borrow();
+    tokio::select! {
+        () = &mut ended => return,
+        () = sleep(bound) => {}
+        () = end.hurry => {}
+    }
+    end.cut.send_replace(true);
+    let _ = timeout(LAST_WORD, ended).await;
+}
+
+/// How many connections the process can have: an answer needs a second one, to its provider. Where nobody knows, as many as
+/// there may be.
+fn connections() -> usize {
+    let limits = std::fs::read_to_string("/proc/self/limits").unwrap_or_default();
+    let files =
+        limits.lines().find_map(|line| line.strip_prefix("Max open files")?.split_whitespace().next()?.parse().ok());
+    files.map_or(CONNECTIONS, |files: usize| (files.saturating_sub(SPARE_FILES) / 2).clamp(1, CONNECTIONS))
 }
 
 /// The next connection. Without `TCP_NODELAY` the first token of a stream waits 40 ms for the client to acknowledge the head.
@@ -104,24 +139,30 @@ async fn connection<S: Gateway<Incoming>>(
     }
 }
 
-/// Completes when the process is told to stop. From the call on, not from the first poll, a signal counts.
+/// Completes when the process was told to stop so many times. From the call on, not from the first poll, a signal counts.
 #[cfg(unix)]
-pub(crate) fn told_to_stop() -> io::Result<impl Future> {
+pub(crate) fn told_to_stop(times: usize) -> io::Result<impl Future<Output = ()>> {
     use tokio::signal::unix::{SignalKind, signal};
 
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     Ok(async move {
-        tokio::select! {
-            _ = interrupt.recv() => (),
-            _ = terminate.recv() => (),
+        for _ in 0..times {
+            tokio::select! {
+                _ = interrupt.recv() => (),
+                _ = terminate.recv() => (),
+            }
         }
     })
 }
 
-/// Completes when the process is told to stop.
+/// Completes when the process was told to stop so many times.
 #[cfg(not(unix))]
-pub(crate) fn told_to_stop() -> io::Result<impl Future> {
-    Ok(tokio::signal::ctrl_c())
+pub(crate) fn told_to_stop(times: usize) -> io::Result<impl Future<Output = ()>> {
+    Ok(async move {
+        for _ in 0..times {
+            let _ = tokio::signal::ctrl_c().await;
+        }
+    })
 }
 
 #[cfg(test)]
@@ -151,6 +192,12 @@ mod tests {
         })
     }
 
+    /// An end with time enough, if it is ever told to stop.
+    fn end(stop: impl Future<Output = ()>) -> End<impl Future<Output = ()>, impl Future<Output = ()>> {
+        let (bound, cut) = (watch::channel(Duration::from_secs(25)).1, watch::channel(false).0);
+        End { stop, hurry: std::future::pending(), bound, cut }
+    }
+
     #[tokio::test]
     async fn accepted_sockets_do_not_delay_small_packets() {
         let (listener, address) = listener().await;
@@ -162,7 +209,8 @@ mod tests {
     async fn answers_in_progress_end_before_the_server_does() {
         let (listener, address) = listener().await;
         let (stop, stopped) = oneshot::channel::<()>();
-        let server = tokio::spawn(serve(listener, slow(Duration::from_millis(200)), stopped));
+        let server =
+            tokio::spawn(serve(listener, slow(Duration::from_millis(200)), end(async move { drop(stopped.await) })));
         let mut idle = TcpStream::connect(address).await.unwrap();
         let mut busy = TcpStream::connect(address).await.unwrap();
         busy.write_all(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 3\r\n\r\nabc").await.unwrap();
@@ -182,7 +230,7 @@ mod tests {
         for head in ["", "P", "PRI * HTTP/2.0\r\n", "GET / HTTP/1.1\r\nhost: x\r\n", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"]
         {
             let (listener, address) = listener().await;
-            tokio::spawn(serve(listener, slow(Duration::ZERO), std::future::pending::<()>()));
+            tokio::spawn(serve(listener, slow(Duration::ZERO), end(std::future::pending())));
             let mut client = TcpStream::connect(address).await.unwrap();
             client.write_all(head.as_bytes()).await.unwrap();
             sleep(Duration::from_millis(50)).await;
@@ -196,7 +244,7 @@ mod tests {
     #[tokio::test]
     async fn slow_sockets_do_not_keep_others_out() {
         let (listener, address) = listener().await;
-        tokio::spawn(serve(listener, slow(Duration::ZERO), std::future::pending::<()>()));
+        tokio::spawn(serve(listener, slow(Duration::ZERO), end(std::future::pending())));
         let mut sockets = Vec::new();
         for _ in 0..200 {
             let mut socket = TcpStream::connect(address).await.unwrap();

@@ -14,6 +14,7 @@
 
 mod raw;
 mod scan;
+mod surrogate;
 mod template;
 mod text;
 mod write;

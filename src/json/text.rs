@@ -4,6 +4,8 @@ use std::borrow::Cow;
 
 use bytes::BufMut;
 
+use super::surrogate;
+
 /// A string, either plain or as it stands between the quotes of a JSON string.
 ///
 /// What comes out of one JSON document and goes into another needs neither unescaping nor escaping; this type carries
@@ -109,11 +111,12 @@ impl<'a> Text<'a> {
         if self.has_escapes() { Cow::Owned(unescape(self.body)) } else { Cow::Borrowed(self.body) }
     }
 
-    /// Appends the text as it belongs between the quotes of a JSON string.
+    /// Appends the text as it belongs between the quotes of a JSON string. A lone surrogate becomes U+FFFD.
     pub fn write_escaped(self, out: &mut impl BufMut) {
         match self.form {
             Form::Plain => super::write::write_escaped(out, self.body),
-            Form::Escaped | Form::Either => out.put_slice(self.body.as_bytes()),
+            Form::Escaped => surrogate::write_whole(out, self.body),
+            Form::Either => out.put_slice(self.body.as_bytes()),
         }
     }
 

@@ -257,6 +257,8 @@ impl Decode for OpenAiDecoder {
             return self.whole(body.into(), sink);
         }
         if !reader.watch.is_finished() {
+            // What was counted is delivered, too.
+            reader.flush(sink);
             return Err(ApiError::upstream_broke_off());
         }
         match &mut reader.mender {
