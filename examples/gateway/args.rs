@@ -14,7 +14,7 @@ Usage: gateway [--config FILE] [--listen HOST:PORT]
   --check FILE         only say whether the file is in order
   --help               print this
 
-docs/gateway.md shows a file with every section.
+docs/gateway.md shows a file; docs/routing.md has its sections on fallbacks and retries.
 ";
 
 #[derive(Debug, Default, PartialEq, Eq)]
