@@ -44,6 +44,15 @@ type Pool = legacy::Client<Connector, Full<Bytes>>;
 /// h2's own limit is 1,024, and reaching it ends the connection with every other stream on it. Clients that leave are normal here.
 const LOCAL_RESETS: usize = 1 << 20;
 
+/// How much of one HTTP/2 stream may be on its way and not yet be read, in bytes: what a client that reads nothing costs.
+const STREAM_WINDOW: u32 = 256 << 10;
+
+/// The same for all streams of a connection together, which is no limit: each has its own.
+///
+/// h2 ends a connection on which too many small frames have not been read, to which every token of a stream is one. How many
+/// that are goes by this window; with the usual one a single client that reads nothing would take all others along.
+const CONNECTION_WINDOW: u32 = (1 << 31) - 1;
+
 /// The client. A clone shares its connections.
 ///
 /// A request with [`FreshConnection`] in its extensions gets a connection that nobody has used, and nobody will use again.
@@ -151,7 +160,8 @@ impl ClientBuilder {
                 .pool_idle_timeout(self.pool_idle_timeout)
                 .pool_max_idle_per_host(max_idle)
                 .http2_max_local_error_reset_streams(LOCAL_RESETS)
-                .http2_adaptive_window(true)
+                .http2_initial_stream_window_size(STREAM_WINDOW)
+            .http2_initial_connection_window_size(CONNECTION_WINDOW)
                 .http2_only(self.http2_only)
                 .build(connector.clone())
         };
