@@ -275,6 +275,66 @@ async fn a_client_tells_what_had_no_answer_and_gives_a_fresh_connection() {
     }
 }
 
+/// A frame of HTTP/2.
+fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
+    [&length[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
+}
+
+const HEADERS: u8 = 1;
+
+/// A server of HTTP/2: takes one request, and says this of its stream.
+async fn speaks_http2(mut socket: TcpStream, answer: &[u8]) -> io::Result<()> {
+    socket.read_exact(&mut [0; 24]).await?;
+    socket.write_all(&frame(4, 0, 0, &[])).await?;
+    loop {
+        let mut head = [0; 9];
+        socket.read_exact(&mut head).await?;
+        let length = u32::from_be_bytes([0, head[0], head[1], head[2]]) as usize;
+        socket.read_exact(&mut vec![0; length]).await?;
+        // Its settings are confirmed; the request's body may come as it likes.
+        match (head[3], head[4]) {
+            (4, 0) => socket.write_all(&frame(4, 1, 0, &[])).await?,
+            (HEADERS, _) => socket.write_all(answer).await?,
+            _ => {}
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_a_server_of_http2_has_not_looked_at_is_asked_again() {
+    // `:status` 200, and `content-type` by its place in the static table.
+    let head = [&[0x88, 0x0f, 0x10, 16][..], b"application/json"].concat();
+    let good = [frame(HEADERS, 4, 1, &head), frame(0, 1, 1, WHOLE.as_bytes())].concat();
+    let goodbye = |error: u8| frame(7, 0, 0, &[0, 0, 0, 0, 0, 0, 0, error]);
+    let reset = |error: u8| frame(3, 0, 1, &[0, 0, 0, error]);
+    for (name, first, attempts) in [
+        ("a goodbye in good order", goodbye(0), 2),
+        ("a refused stream", reset(7), 2),
+        ("an internal error", reset(2), 1),
+        ("a goodbye after a mistake", goodbye(1), 1),
+        ("an answer", good.clone(), 1),
+    ] {
+        let is_good = first == good;
+        let (first, good) = (Arc::new(first), Arc::new(good.clone()));
+        let (base_url, _task) = raw(move |socket, number| {
+            let answer = if number == 0 { first.clone() } else { good.clone() };
+            async move { speaks_http2(socket, &answer).await }
+        })
+        .await;
+        let client = Client::builder().http2_prior_knowledge().build();
+        let policy = RetryPolicy::new().backoff(Duration::from_millis(2), Duration::from_millis(4));
+        let service = ServiceBuilder::new()
+            .retry(policy)
+            .map_err(tower_completions::BoxError::from)
+            .service(openai(&format!("{base_url}/v1"), client));
+        let bench = Bench::of([Model::new("m", service)], &["m"]).await;
+        let answer = chat(&bench, ask("")).await;
+        let expected = if attempts == 2 || is_good { 200 } else { 502 };
+        assert_eq!((answer.status.as_u16(), bench.tried().len()), (expected, attempts), "{name}: {}", answer.text());
+    }
+}
+
 #[tokio::test]
 async fn a_connection_that_does_not_come_is_a_timeout_and_somebody_elses_request() {
     // Nobody accepts, and the queue is full: whoever knocks now is not heard.
