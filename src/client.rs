@@ -161,7 +161,7 @@ impl ClientBuilder {
                 .pool_max_idle_per_host(max_idle)
                 .http2_max_local_error_reset_streams(LOCAL_RESETS)
                 .http2_initial_stream_window_size(STREAM_WINDOW)
-            .http2_initial_connection_window_size(CONNECTION_WINDOW)
+                .http2_initial_connection_window_size(CONNECTION_WINDOW)
                 .http2_only(self.http2_only)
                 .build(connector.clone())
         };
