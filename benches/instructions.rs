@@ -241,7 +241,7 @@ fn file() -> UsageLog {
     UsageLog::open(path, LogOptions::new()).unwrap()
 }
 
-/// DHAT says how many blocks of memory it takes.
+// DHAT says how many blocks of memory it takes.
 #[library_benchmark(config = LibraryBenchmarkConfig::default().tool(Dhat::default()))]
 #[bench::none(metered(None))]
 #[bench::no_sink(metered(meter(|receipt: &Receipt| assert!(black_box(receipt).cost.is_some()))))]

@@ -165,7 +165,7 @@ async fn framing_that_means_two_things_reaches_nobody() {
 }
 
 /// The names of an answer's headers that depend on nothing of the client's.
-const HEADERS: [&str; 3] = ["content-type", "x-served-model", "x-served-provider"];
+const HEADERS: [&str; 4] = ["content-type", "x-served-attempts", "x-served-model", "x-served-provider"];
 
 fn check_headers(headers: &HeaderMap) -> Result<(), TestCaseError> {
     for (name, value) in headers {

@@ -34,6 +34,8 @@ pub(super) struct Answer {
     grounding: Option<String>,
     /// Why the prompt was not let through.
     blocked: Option<String>,
+    /// OpenAI's word for the tier that served.
+    pub(super) tier: Option<&'static str>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +61,7 @@ impl Answer {
             finish_message: None,
             grounding: None,
             blocked: None,
+            tier: None,
         }
     }
 
@@ -245,6 +248,9 @@ impl Answer {
         let (reason, is_native) = meaning.reason(!self.calls.is_empty());
         if let Some(message) = self.finish_message.take().filter(|_| reason == FinishReason::ContentFilter) {
             sink.refusal(Text::plain(&message));
+        }
+        if let Some(tier) = self.tier {
+            sink.service_tier(Text::plain(tier));
         }
         sink.finish(reason, is_native.then(|| Text::plain(&word)));
         sink.end();

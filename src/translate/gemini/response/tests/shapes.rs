@@ -105,6 +105,22 @@ fn sources_with_a_url_are_told() {
 }
 
 #[test]
+fn the_tier_that_served_stands_in_a_header() {
+    use super::{GeminiDecoder, Scrub, head, primed};
+    use crate::chat::MessageWriter;
+    use crate::translate::Decode;
+
+    for (theirs, ours) in [("standard", json!("default")), ("flex", json!("flex")), ("new", Value::Null)] {
+        let mut decoder = GeminiDecoder::new(primed(), Scrub::default());
+        let mut writer = MessageWriter::new(head(), crate::usage::UsageCell::new());
+        decoder.head(&[("x-gemini-service-tier".parse().unwrap(), theirs.parse().unwrap())].into_iter().collect());
+        decoder.whole(r#"{"candidates":[{"finishReason":"STOP"}]}"#.into(), &mut writer).unwrap();
+        let answer: Value = serde_json::from_slice(&writer.take().unwrap()).unwrap();
+        assert_eq!(answer["service_tier"], ours);
+    }
+}
+
+#[test]
 fn pages_that_a_search_found_are_told_once_with_their_segments() {
     let chunks = json!([{"web": {"uri": "https://a.test/", "title": "A"}}, {"retrievedContext": {}}, {"web": {"uri": "https://b.test/"}}]);
     let supports = json!([{"segment": {"endIndex": 2}, "groundingChunkIndices": [0, 1, 9]},
