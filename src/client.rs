@@ -124,17 +124,20 @@ impl ClientBuilder {
         BoxCloneSyncService::new(Timeout::new(https, self.connect_timeout))
     }
 
-    /// The client.
-    pub fn build(self) -> Client {
-        let pool = legacy::Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
+    fn pool(&self) -> legacy::Builder {
+        let mut pool = legacy::Client::builder(TokioExecutor::new());
+        pool.pool_timer(TokioTimer::new())
             .timer(TokioTimer::new())
             .pool_idle_timeout(self.pool_idle_timeout)
             .pool_max_idle_per_host(self.pool_max_idle_per_host)
             .http2_max_local_error_reset_streams(LOCAL_RESETS)
-            .http2_adaptive_window(true)
-            .build(self.connector());
-        Client { pool }
+            .http2_adaptive_window(true);
+        pool
+    }
+
+    /// The client.
+    pub fn build(self) -> Client {
+        Client { pool: self.pool().build(self.connector()) }
     }
 }
 
@@ -202,5 +205,87 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         Some(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::{Arc, Mutex};
+
+    use http_body::{Body, Frame};
+    use http_body_util::BodyExt;
+    use hyper::service::service_fn;
+    use hyper_util::server::conn::auto::Builder;
+    use tokio::net::TcpListener;
+    use tokio::sync::oneshot;
+
+    use super::*;
+
+    /// An answer that goes on until it is told to end.
+    struct Long {
+        begun: bool,
+        told: Option<oneshot::Receiver<()>>,
+    }
+
+    impl Body for Long {
+        type Data = Bytes;
+        type Error = Infallible;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            cx: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+            if !std::mem::replace(&mut self.begun, true) {
+                return Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(b"begin")))));
+            }
+            match &mut self.told {
+                Some(told) => Pin::new(told).poll(cx).map(|_| None),
+                None => Poll::Pending,
+            }
+        }
+    }
+
+    /// HTTP/2 without TLS; only the first answer can be told to end.
+    async fn endless(connections: Arc<AtomicUsize>, told: oneshot::Receiver<()>) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let told = Arc::new(Mutex::new(Some(told)));
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                stream.set_nodelay(true).unwrap();
+                connections.fetch_add(1, Ordering::SeqCst);
+                let told = told.clone();
+                let service = service_fn(move |_: Request<hyper::body::Incoming>| {
+                    let told = told.lock().unwrap().take();
+                    async { Ok::<_, Infallible>(Response::new(Long { begun: false, told })) }
+                });
+                tokio::spawn(async move {
+                    let server = Builder::new(TokioExecutor::new());
+                    let _gone = server.serve_connection(TokioIo::new(stream), service).await;
+                });
+            }
+        });
+        url
+    }
+
+    /// h2 ends a connection after 1,024 streams that were reset on its own side, and every other stream on it.
+    #[tokio::test]
+    async fn five_thousand_answers_that_are_left_take_no_other_with_them() {
+        let (tell, told) = oneshot::channel();
+        let connections = Arc::new(AtomicUsize::new(0));
+        let url = endless(connections.clone(), told).await;
+        let builder = ClientBuilder::new();
+        let pool: Pool = builder.pool().http2_only(true).build(builder.connector());
+        let get = || pool.get(url.parse().unwrap());
+        let survivor = get().await.unwrap();
+        for _ in 0..5_000 {
+            let left = get().await.unwrap();
+            assert_eq!(left.status(), 200);
+        }
+        tell.send(()).unwrap();
+        assert_eq!(survivor.into_body().collect().await.unwrap().to_bytes(), "begin");
+        assert_eq!(connections.load(Ordering::SeqCst), 1);
     }
 }
