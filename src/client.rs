@@ -34,7 +34,7 @@ use tower_service::Service;
 
 use self::watched::{Answered, Watched};
 use crate::connection::{FreshConnection, Unanswered};
-use crate::error::BoxError;
+use crate::error::{BoxError, chain};
 
 type Connector = BoxCloneSyncService<Uri, TokioIo<Watched>, BoxError>;
 type Pool = legacy::Client<Connector, Full<Bytes>>;
@@ -43,6 +43,15 @@ type Pool = legacy::Client<Connector, Full<Bytes>>;
 ///
 /// h2's own limit is 1,024, and reaching it ends the connection with every other stream on it. Clients that leave are normal here.
 const LOCAL_RESETS: usize = 1 << 20;
+
+/// How much of one HTTP/2 stream may be on its way and not yet be read, in bytes: what a client that reads nothing costs.
+const STREAM_WINDOW: u32 = 256 << 10;
+
+/// The same for all streams of a connection together, which is no limit: each has its own.
+///
+/// h2 ends a connection on which too many small frames have not been read, to which every token of a stream is one. How many
+/// that are goes by this window; with the usual one a single client that reads nothing would take all others along.
+const CONNECTION_WINDOW: u32 = (1 << 31) - 1;
 
 /// The client. A clone shares its connections.
 ///
@@ -137,7 +146,8 @@ impl ClientBuilder {
             .with_provider_and_webpki_roots(rustls::crypto::ring::default_provider())
             .unwrap_or_else(|_| HttpsConnectorBuilder::new().with_webpki_roots());
         let https = tls.https_or_http().enable_all_versions().wrap_connector(http);
-        let watched = https.map_response(|stream| TokioIo::new(Watched::new(stream)));
+        let is_shared = self.http2_only;
+        let watched = https.map_response(move |stream| TokioIo::new(Watched::new(stream, is_shared)));
         BoxCloneSyncService::new(Timeout::new(watched, self.connect_timeout))
     }
 
@@ -151,7 +161,8 @@ impl ClientBuilder {
                 .pool_idle_timeout(self.pool_idle_timeout)
                 .pool_max_idle_per_host(max_idle)
                 .http2_max_local_error_reset_streams(LOCAL_RESETS)
-                .http2_adaptive_window(true)
+                .http2_initial_stream_window_size(STREAM_WINDOW)
+                .http2_initial_connection_window_size(CONNECTION_WINDOW)
                 .http2_only(self.http2_only)
                 .build(connector.clone())
         };
@@ -219,7 +230,7 @@ impl Error {
         let is_answered = error.connect_info().is_none_or(Answered::of);
         Self(match error {
             error if error.is_connect() => Kind::Connect(error),
-            error if is_answered => Kind::Broken(error),
+            error if is_answered && !is_unprocessed(&error) => Kind::Broken(error),
             error => Kind::Unanswered(Unanswered::new(error)),
         })
     }
@@ -231,10 +242,22 @@ impl Error {
 
     /// Whether the connection ended before a byte of the answer had come: [`Unanswered`] is this error's source then.
     ///
-    /// Of a connection of HTTP/2, which others use, too, this is never said.
+    /// A connection of HTTP/2 is shared by many requests: of one of these it is said if the server itself says that it has
+    /// not looked at it.
     pub fn is_unanswered(&self) -> bool {
         matches!(self.0, Kind::Unanswered(_))
     }
+}
+
+/// Whether a server of HTTP/2 has told that it has not looked at the request: it refused its stream, or said goodbye in good
+/// order before it. Streams that it had begun go on after a goodbye.
+fn is_unprocessed(error: &(dyn std::error::Error + 'static)) -> bool {
+    let told = chain(error).find_map(|error| error.downcast_ref::<h2::Error>());
+    told.is_some_and(|told| match told.reason() {
+        Some(h2::Reason::REFUSED_STREAM) => told.is_reset() && told.is_remote(),
+        Some(h2::Reason::NO_ERROR) => told.is_go_away() && told.is_remote(),
+        _ => false,
+    })
 }
 
 impl fmt::Display for Error {

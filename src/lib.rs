@@ -8,12 +8,13 @@
 //! host's own router (axum, hyper, anything that takes a tower Service)
 //!   └─ AuthLayer            who is asking?           401 before a byte of the body is read
 //!      └─ ChatLayer         HTTP becomes a chat      reads, checks and indexes the body once; errors become OpenAI's
-//!         └─ RateLimitLayer    may they, now?        holds an estimate back, settles the truth; also GET /v1/usage
-//!            └─ ModelRouter    who answers this model?  also GET /v1/models
-//!               ├─ TranslateLayer<OpenAi>     · HTTP client
-//!               ├─ TranslateLayer<Anthropic>  · HTTP client
-//!               ├─ TranslateLayer<Bedrock>    · SigV4Layer · HTTP client
-//!               └─ the host's own service
+//!         └─ MeterLayer        what did it cost?     one receipt for each request, whatever happens to it
+//!            └─ RateLimitLayer    may they, now?     holds an estimate back, settles the truth; also GET /v1/usage
+//!               └─ ModelRouter    who answers this model?  also GET /v1/models
+//!                  ├─ TranslateLayer<OpenAi>     · HTTP client
+//!                  ├─ TranslateLayer<Anthropic>  · HTTP client
+//!                  ├─ TranslateLayer<Bedrock>    · SigV4Layer · HTTP client
+//!                  └─ the host's own service
 //! ```
 //!
 //! # The stack
@@ -53,6 +54,7 @@
 //! | [`auth`] | [`AuthLayer`], [`KeyStore`], [`Principal`]: who is asking | keys in front of any HTTP service |
 //! | [`chat`] | [`ChatLayer`], [`ChatRequest`]: the border; the verbs of an answer and their writers | checked requests and OpenAI's errors for a model of one's own |
 //! | [`limit`] | [`RateLimitLayer`], [`LimitStore`], `MemoryLimits`: requests, tokens, answers at once and money | limits in front of somebody's vLLM |
+//! | [`meter`] | [`MeterLayer`], `Receipt`, `UsageSink`, `UsageLog`: a receipt for each request | a ledger in front of somebody's proxy |
 //! | [`price`] | `Price`, `PriceBook`: what tokens cost | the cost of a usage in a command-line tool |
 //! | [`route`] | [`ModelRouter`], `Targets`, [`Endpoint`]: who answers which model, who stands in, and the list of models | several models behind one URL; several keys or regions behind one model |
 //! | [`translate`] | [`TranslateLayer`] and the dialects | a provider's protocol in a command-line tool |
@@ -150,6 +152,9 @@ struct Readme;
 #[cfg(doctest)]
 #[doc = include_str!("../docs/limits.md")]
 struct LimitsPage;
+#[cfg(doctest)]
+#[doc = include_str!("../docs/metering.md")]
+struct MeteringPage;
 #[cfg(doctest)]
 #[doc = include_str!("../docs/routing.md")]
 struct RoutingPage;

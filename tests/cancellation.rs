@@ -229,7 +229,9 @@ async fn five_thousand_cancels_leave_a_stream_on_the_same_connection_alone() {
             let answer = chat.clone().oneshot(post(ask(STREAM)));
             // Whoever gets an answer reads a little and leaves; the others leave when all have been heard.
             asking.spawn(async move {
-                let mut body = pin!(answer.await.unwrap().into_body());
+                let answer = answer.await.unwrap();
+                assert_eq!(answer.status(), 200);
+                let mut body = pin!(answer.into_body());
                 body.frame().await.unwrap().unwrap();
             });
         }

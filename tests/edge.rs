@@ -7,6 +7,7 @@ mod process;
 
 use std::fs;
 use std::io::BufRead;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use hyper::body::Incoming;
@@ -17,6 +18,27 @@ use tower_completions::client::Client;
 use tower_completions::mock::{Answer, Mock};
 
 const STORY: &str = "Once upon a time there was a gateway";
+
+/// A usage log of this process's own, which is not there yet, and the lines of the file that ask for it.
+fn usage_log(name: &str) -> (PathBuf, String) {
+    let path = file(name, "").with_extension("jsonl");
+    let _ = fs::remove_file(&path);
+    let lines = format!("[usage]\npath = {:?}\n", path.to_str().unwrap());
+    (path, lines)
+}
+
+/// The status, the outcome and the error of each line of a usage log, in no order.
+fn told(path: &Path) -> Vec<(u64, String, Option<String>)> {
+    let lines = fs::read_to_string(path).unwrap();
+    let line = |line: &str| {
+        let line: Value = serde_json::from_str(line).unwrap();
+        let text = |name: &str| line[name].as_str().map(str::to_owned);
+        (line["status"].as_u64().unwrap(), text("outcome").unwrap(), text("error_code"))
+    };
+    let mut told: Vec<_> = lines.lines().map(line).collect();
+    told.sort();
+    told
+}
 
 #[tokio::test]
 async fn each_timeout_has_its_event_and_keep_alive_is_no_sign_of_the_providers_life() {
@@ -29,7 +51,8 @@ async fn each_timeout_has_its_event_and_keep_alive_is_no_sign_of_the_providers_l
         ("total", "total_ms = 400", Answer::text(STORY.repeat(100)).delay_frames(Duration::from_millis(90))),
     ] {
         mock.answer(answer);
-        let more = format!("{timeouts}\n[keep_alive]\ninterval_ms = 50");
+        let (log, usage) = usage_log(name);
+        let more = format!("{timeouts}\n[keep_alive]\ninterval_ms = 50\n{usage}");
         let gateway = Gateway::configured(name, &over(&upstream.base_url(), &more));
         let answer = send(gateway.chat("sk-alice", &hello("small", true))).await;
         assert_eq!((answer.status().as_u16(), &answer.headers()["x-accel-buffering"]), (200, &"no".parse().unwrap()));
@@ -42,6 +65,10 @@ async fn each_timeout_has_its_event_and_keep_alive_is_no_sign_of_the_providers_l
             "{name}: {answer:?}"
         );
         mock.wait_for_drop().await;
+        gateway.signal("-TERM");
+        assert!(gateway.ended().0.success());
+        let reason = format!("{}_timeout", name.replace('-', "_"));
+        assert_eq!(told(&log), [(200, "failed".to_owned(), Some(reason))]);
     }
 }
 
@@ -112,7 +139,8 @@ async fn told_to_stop_it_waits_so_long_and_then_says_so() {
         mock.answer(stalled())
             .answer(Answer::text(STORY).delay_head(Duration::MAX))
             .answer(Answer::text("Good morning").delay_frames(Duration::from_millis(20)));
-        let more = format!("[shutdown]\ndrain_ms = {drain}");
+        let (log, usage) = usage_log(name);
+        let more = format!("[shutdown]\ndrain_ms = {drain}\n{usage}");
         let gateway = Gateway::configured(name, &over(&upstream.base_url(), &more));
         let silent = stream(&gateway, "sk-alice").await;
         let headless = tokio::spawn(send(gateway.chat("sk-alice", &hello("small", false))));
@@ -136,6 +164,9 @@ async fn told_to_stop_it_waits_so_long_and_then_says_so() {
         assert!(gateway.ended().0.success());
         mock.wait_for_drop().await;
         mock.wait_for_drop().await;
+        let shut = || Some("server_shutdown".to_owned());
+        let (complete, failed) = ("complete".to_owned(), "failed".to_owned());
+        assert_eq!(told(&log), [(200, complete, None), (200, failed.clone(), shut()), (503, failed, shut())]);
     }
 }
 

@@ -286,11 +286,11 @@ fn the_file_in_the_docs_is_in_order() {
     let page = include_str!("../docs/gateway.md");
     let source = page.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
     let path = file("docs", source);
-    let mut command = command(&["--check", path.to_str().unwrap()]);
+    let mut check = command(&["--check", path.to_str().unwrap()]);
     for variable in ["OPENAI_API_KEY", "ANTHROPIC_API_KEY", "AWS_SECRET_ACCESS_KEY"] {
-        command.env(variable, "sk-planted");
+        check.env(variable, "sk-planted");
     }
-    let output = command.current_dir(path.parent().unwrap()).output().unwrap();
+    let output = check.current_dir(path.parent().unwrap()).output().unwrap();
     assert_eq!((output.status.code(), String::from_utf8(output.stderr).unwrap()), (Some(0), String::new()));
 }
 

@@ -16,7 +16,7 @@ use http_body_util::{BodyExt, Full};
 use spoken::{ALL, Bench, LONG, Spoken, cost};
 use support::{Answered, DONE, SOON, STREAM, WHOLE, ask, openai, read};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::timeout;
 use tower::{ServiceBuilder, ServiceExt};
@@ -273,6 +273,93 @@ async fn a_client_tells_what_had_no_answer_and_gives_a_fresh_connection() {
         let error = Client::new().oneshot(request).await.unwrap_err();
         assert_eq!((error.is_unanswered(), error.is_connect()), (is_unanswered, false), "{bytes:?}");
     }
+}
+
+/// A frame of HTTP/2.
+fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
+    [&length[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
+}
+
+const HEADERS: u8 = 1;
+
+/// A server of HTTP/2: takes one request, and says this of its stream.
+async fn speaks_http2(mut socket: TcpStream, answer: &[u8]) -> io::Result<()> {
+    socket.read_exact(&mut [0; 24]).await?;
+    socket.write_all(&frame(4, 0, 0, &[])).await?;
+    loop {
+        let mut head = [0; 9];
+        socket.read_exact(&mut head).await?;
+        let length = u32::from_be_bytes([0, head[0], head[1], head[2]]) as usize;
+        socket.read_exact(&mut vec![0; length]).await?;
+        // Its settings are confirmed; the request's body may come as it likes.
+        match (head[3], head[4]) {
+            (4, 0) => socket.write_all(&frame(4, 1, 0, &[])).await?,
+            (HEADERS, _) => socket.write_all(answer).await?,
+            _ => {}
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_a_server_of_http2_has_not_looked_at_is_asked_again() {
+    // `:status` 200, and `content-type` by its place in the static table.
+    let head = [&[0x88, 0x0f, 0x10, 16][..], b"application/json"].concat();
+    let good = [frame(HEADERS, 4, 1, &head), frame(0, 1, 1, WHOLE.as_bytes())].concat();
+    let goodbye = |error: u8| frame(7, 0, 0, &[0, 0, 0, 0, 0, 0, 0, error]);
+    let reset = |error: u8| frame(3, 0, 1, &[0, 0, 0, error]);
+    for (name, first, attempts) in [
+        ("a goodbye in good order", goodbye(0), 2),
+        ("a refused stream", reset(7), 2),
+        ("an internal error", reset(2), 1),
+        ("a goodbye after a mistake", goodbye(1), 1),
+        ("an answer", good.clone(), 1),
+    ] {
+        let is_good = first == good;
+        let (first, good) = (Arc::new(first), Arc::new(good.clone()));
+        let (base_url, _task) = raw(move |socket, number| {
+            let answer = if number == 0 { first.clone() } else { good.clone() };
+            async move { speaks_http2(socket, &answer).await }
+        })
+        .await;
+        let client = Client::builder().http2_prior_knowledge().build();
+        let policy = RetryPolicy::new().backoff(Duration::from_millis(2), Duration::from_millis(4));
+        let service = ServiceBuilder::new()
+            .retry(policy)
+            .map_err(tower_completions::BoxError::from)
+            .service(openai(&format!("{base_url}/v1"), client));
+        let bench = Bench::of([Model::new("m", service)], &["m"]).await;
+        let answer = chat(&bench, ask("")).await;
+        let expected = if attempts == 2 || is_good { 200 } else { 502 };
+        assert_eq!((answer.status.as_u16(), bench.tried().len()), (expected, attempts), "{name}: {}", answer.text());
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_does_not_come_is_a_timeout_and_somebody_elses_request() {
+    // Nobody accepts, and the queue is full: whoever knocks now is not heard.
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let listener = socket.listen(1).unwrap();
+    let addr = listener.local_addr().unwrap();
+    let mut queue = Vec::new();
+    while let Ok(knocked) = timeout(Duration::from_millis(300), TcpStream::connect(addr)).await {
+        queue.push(knocked.unwrap());
+        assert!(queue.len() < 100, "it never fills");
+    }
+    let hasty = Client::builder().connect_timeout(Duration::from_millis(200)).build();
+    let mock = Mock::openai();
+    let upstream = mock.listen().await.unwrap();
+    let model = |id: &str| Model::new(id, openai(&format!("http://{addr}/v1"), hasty.clone()));
+    let spare = Model::new("n", openai(&format!("{}/v1", upstream.base_url()), Client::new()));
+    let bench = Bench::of([model("m").fallbacks(["n"]), spare], &["m", "n"]).await;
+    mock.answer(Answer::text("here").usage(7, 3));
+    assert_eq!(chat(&bench, ask("")).await.header("x-served-model"), Some("n"));
+    assert_eq!(bench.tried(), [(None, Some("connect_timeout".to_owned())), (Some(200), None)]);
+    assert_eq!(bench.settled().await, cost(1, 7, 3), "the one that was not reached costs nothing");
+    let alone = Bench::of([model("m")], &["m"]).await;
+    chat(&alone, ask(STREAM)).await.expect_error(504, "server_error", Some("timeout"), None);
+    assert_eq!(alone.settled().await, cost(1, 0, 0));
 }
 
 #[tokio::test]

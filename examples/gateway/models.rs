@@ -1,10 +1,11 @@
 //! The models that clients can ask for: each on its targets, with retries, and with those that stand in for it.
 
+use http::Request;
 use tower::ServiceBuilder;
-use tower_completions::Model;
 use tower_completions::client::Client;
-use tower_completions::route::{self, RetryPolicy, Target, Targets};
+use tower_completions::route::{self, RetryPolicy, StickyKey, Target, Targets};
 use tower_completions::translate::InvalidConfig;
+use tower_completions::{ChatRequest, Model};
 
 use super::config::{self, Config, Retry};
 use super::provider::{Connected, connect};
@@ -34,7 +35,7 @@ fn build(model: &config::Model, config: &Config, providers: &[(&str, Connected)]
         };
         let targets = Targets::new(model.targets.iter().filter_map(target));
         let targets = targets.balance(balance(model.balance)).health(health(model, &config.health));
-        Model::new(model.id.as_str(), retry.service(targets))
+        Model::new(model.id.as_str(), retry.map_request(stick).service(targets))
     };
     let built = built
         .owned_by(first.provider.as_str())
@@ -42,6 +43,15 @@ fn build(model: &config::Model, config: &Config, providers: &[(&str, Connected)]
         .context_window_fallbacks(ids(&model.context_window_fallbacks))
         .content_policy_fallbacks(ids(&model.content_policy_fallbacks));
     Some(built)
+}
+
+/// Requests that a client says belong together go to the same target, which has their prompt in its cache.
+fn stick(mut request: Request<ChatRequest>) -> Request<ChatRequest> {
+    let key = request.body().given("prompt_cache_key").and_then(|key| key.as_str()).map(|key| key.into_owned());
+    if let Some(key) = key {
+        request.extensions_mut().insert(StickyKey::new(key));
+    }
+    request
 }
 
 fn ids(list: &[String]) -> impl Iterator<Item = &str> {

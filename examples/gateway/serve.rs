@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use hyper::body::Incoming;
+use hyper::server::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
@@ -49,7 +49,8 @@ pub(crate) async fn serve<S: Gateway<Incoming>>(
     stack: S,
     end: End<impl Future<Output = ()>, impl Future<Output = ()>>,
 ) {
-    let server = server();
+    let (closing, open) = watch::channel(());
+    let server = Arc::new(Server::new(open));
     let graceful = GracefulShutdown::new();
     let permits = Arc::new(Semaphore::new(connections()));
     let mut stop = pin!(end.stop);
@@ -62,9 +63,9 @@ pub(crate) async fn serve<S: Gateway<Incoming>>(
             _ = &mut stop => break,
             (stream, permit) = accepted => match stream {
                 Ok(stream) => {
-                    let connection = connection(server.clone(), stream, stack.clone(), graceful.watcher());
+                    let (server, stack, watcher) = (server.clone(), stack.clone(), graceful.watcher());
                     tokio::spawn(async move {
-                        connection.await;
+                        server.connection(stream, stack, watcher).await;
                         drop(permit);
                     });
                 }
@@ -73,7 +74,7 @@ pub(crate) async fn serve<S: Gateway<Incoming>>(
             },
         }
     }
-    drop(listener);
+    drop((listener, closing));
     let mut ended = pin!(graceful.shutdown());
     let bound = *end.bound.borrow();
     tokio::select! {
@@ -101,38 +102,74 @@ async fn accept(listener: &TcpListener) -> io::Result<TcpStream> {
     Ok(stream)
 }
 
-fn server() -> Builder<TokioExecutor> {
-    let mut server = Builder::new(TokioExecutor::new());
-    server.http1().timer(TokioTimer::new()).header_read_timeout(HEAD).max_buf_size(HEAD_SIZE as usize);
-    server
-        .http2()
-        .timer(TokioTimer::new())
-        .keep_alive_interval(Duration::from_secs(30))
-        .keep_alive_timeout(Duration::from_secs(10))
-        .max_concurrent_streams(STREAMS)
-        .max_header_list_size(HEAD_SIZE);
-    server
+/// What is the same for all connections.
+struct Server {
+    http1: http1::Builder,
+    http2: http2::Builder<TokioExecutor>,
+    /// Closed when no more is asked.
+    open: watch::Receiver<()>,
 }
 
-/// One connection, to its end. What goes wrong on it is the client's affair.
-///
-/// The clock of hyper starts when it knows which HTTP is spoken, so a silent socket needs a clock of ours.
-async fn connection<S: Gateway<Incoming>>(
-    server: Builder<TokioExecutor>,
-    stream: TcpStream,
-    stack: S,
-    watcher: Watcher,
-) {
-    let asked = Arc::new(AtomicBool::new(false));
-    let service = stack.map_request({
-        let asked = asked.clone();
-        move |request| {
-            asked.store(true, Ordering::Relaxed);
-            request
+impl Server {
+    fn new(open: watch::Receiver<()>) -> Self {
+        let (mut http1, mut http2) = (http1::Builder::new(), http2::Builder::new(TokioExecutor::new()));
+        http1.timer(TokioTimer::new()).header_read_timeout(HEAD).max_buf_size(HEAD_SIZE as usize);
+        http2
+            .timer(TokioTimer::new())
+            .keep_alive_interval(Duration::from_secs(30))
+            .keep_alive_timeout(Duration::from_secs(10))
+            .max_concurrent_streams(STREAMS)
+            .max_header_list_size(HEAD_SIZE);
+        Self { http1, http2, open }
+    }
+
+    /// One connection, to its end. What goes wrong on it is the client's affair.
+    ///
+    /// Each connection is in a box of its own kind, and so is each answer: ten thousand open streams are a matter of how
+    /// large these are. hyper-util's own choice between the two would double the buffer that it reads into.
+    async fn connection<S: Gateway<Incoming>>(&self, stream: TcpStream, stack: S, watcher: Watcher) {
+        let mut open = self.open.clone();
+        let is_http2 = tokio::select! {
+            spoken = timeout(HEAD, speaks_http2(&stream)) => spoken,
+            _ = open.changed() => return,
+        };
+        let Ok(Ok(is_http2)) = is_http2 else { return };
+        drop(open);
+        let asked = Arc::new(AtomicBool::new(false));
+        let service = stack.map_future(Box::pin).map_request({
+            let asked = asked.clone();
+            move |request| {
+                asked.store(true, Ordering::Relaxed);
+                request
+            }
+        });
+        let (io, service) = (TokioIo::new(stream), TowerToHyperService::new(service));
+        if is_http2 {
+            Box::pin(to_the_end(watcher.watch(self.http2.serve_connection(io, service)), asked)).await;
+        } else {
+            Box::pin(to_the_end(watcher.watch(self.http1.serve_connection(io, service)), asked)).await;
         }
-    });
-    let connection = server.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service)).into_owned();
-    let mut connection = pin!(watcher.watch(connection));
+    }
+}
+
+/// Looks at the first bytes, and leaves them where they are: no request of HTTP/1.1 begins like a connection of HTTP/2.
+async fn speaks_http2(stream: &TcpStream) -> io::Result<bool> {
+    const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+    let mut seen = [0; PREFACE.len()];
+    loop {
+        match stream.peek(&mut seen).await? {
+            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+            length if !PREFACE.starts_with(&seen[..length]) => return Ok(false),
+            length if length == PREFACE.len() => return Ok(true),
+            // The same bytes would be seen again at once.
+            _ => sleep(Duration::from_millis(10)).await,
+        }
+    }
+}
+
+/// The clock of hyper starts when it has begun to read, so a silent connection needs a clock of ours.
+async fn to_the_end(connection: impl Future, asked: Arc<AtomicBool>) {
+    let mut connection = pin!(connection);
     let ended = timeout(HEAD, &mut connection).await.is_ok();
     if !ended && asked.load(Ordering::Relaxed) {
         let _ = connection.await;
@@ -235,8 +272,9 @@ mod tests {
             client.write_all(head.as_bytes()).await.unwrap();
             sleep(Duration::from_millis(50)).await;
             tokio::time::pause();
-            let read = timeout(HEAD * 4, client.read_to_end(&mut Vec::new())).await;
+            sleep(HEAD * 4).await;
             tokio::time::resume();
+            let read = timeout(Duration::from_secs(10), client.read_to_end(&mut Vec::new())).await;
             assert!(read.is_ok(), "{head:?} is kept for ever");
         }
     }

@@ -32,14 +32,9 @@ pub struct ChunkWriter {
     tier: Vec<u8>,
     finish: Option<FinishReason>,
     out: BytesMut,
-    /// What goes out before `out`, and its length.
     frames: VecDeque<Bytes>,
-    queued: usize,
     ended: bool,
 }
-
-/// The largest piece that is copied into a frame with others, in bytes.
-const MAX_COPIED: usize = 4 << 10;
 
 impl ChunkWriter {
     /// A writer for one answer. `show_usage` is whether the client asked for the usage chunk.
@@ -59,7 +54,6 @@ impl ChunkWriter {
             finish: None,
             out: BytesMut::new(),
             frames: VecDeque::new(),
-            queued: 0,
             ended: false,
         }
     }
@@ -67,7 +61,6 @@ impl ChunkWriter {
     /// The events that have been written since the last time.
     pub fn take(&mut self) -> Option<Bytes> {
         if let Some(frame) = self.frames.pop_front() {
-            self.queued -= frame.len();
             return Some(frame);
         }
         if self.out.is_empty() { None } else { Some(self.out.split().freeze()) }
@@ -81,34 +74,6 @@ impl ChunkWriter {
     /// Whether the answer has ended as it should.
     pub fn is_ended(&self) -> bool {
         self.ended
-    }
-
-    /// How many bytes there are to hand over.
-    pub(crate) fn len(&self) -> usize {
-        self.queued + self.out.len()
-    }
-
-    /// What is written from here on is a frame of its own.
-    fn seal(&mut self) {
-        if !self.out.is_empty() {
-            self.queued += self.out.len();
-            self.frames.push_back(self.out.split().freeze());
-        }
-    }
-
-    /// What is written from here on belongs to the last frame, if that is a small one.
-    fn unseal(&mut self) {
-        if self.out.is_empty()
-            && let Some(last) = self.frames.pop_back()
-        {
-            if last.len() > MAX_COPIED {
-                self.frames.push_back(last);
-                return;
-            }
-            self.queued -= last.len();
-            self.out.reserve(8 * last.len());
-            self.out.extend_from_slice(&last);
-        }
     }
 
     fn open(&mut self) {
@@ -293,16 +258,12 @@ impl Sink for ChunkWriter {
         write_tier(&mut self.tier, tier);
     }
 
-    /// Small pieces that are ready at the same time are copied together; one that is alone, or large, goes on as it is.
     fn forward(&mut self, bytes: Bytes) {
-        if bytes.len() > MAX_COPIED || self.is_empty() {
-            self.seal();
-            self.queued += bytes.len();
-            self.frames.push_back(bytes);
-            return;
+        if !self.out.is_empty() {
+            let before = self.out.split().freeze();
+            self.frames.push_back(before);
         }
-        self.unseal();
-        self.out.extend_from_slice(&bytes);
+        self.frames.push_back(bytes);
     }
 
     fn observe(&mut self, seen: Seen<'_>) {

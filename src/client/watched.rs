@@ -30,11 +30,13 @@ impl Answered {
 pub(super) struct Watched {
     stream: TokioIo<Stream>,
     answered: Arc<AtomicBool>,
+    is_shared: bool,
 }
 
 impl Watched {
-    pub(super) fn new(stream: Stream) -> Self {
-        Self { stream: TokioIo::new(stream), answered: Arc::default() }
+    /// `is_shared` is whether several requests at once will be on it, whatever TLS agrees on.
+    pub(super) fn new(stream: Stream, is_shared: bool) -> Self {
+        Self { stream: TokioIo::new(stream), answered: Arc::default(), is_shared }
     }
 
     fn stream(self: Pin<&mut Self>) -> Pin<&mut TokioIo<Stream>> {
@@ -91,6 +93,7 @@ impl AsyncWrite for Watched {
 
 impl Connection for Watched {
     fn connected(&self) -> Connected {
-        self.stream.connected().extra(Answered(self.answered.clone()))
+        let connected = self.stream.connected();
+        if self.is_shared { connected } else { connected.extra(Answered(self.answered.clone())) }
     }
 }

@@ -137,6 +137,7 @@ pub(super) enum Undelivered {
     /// The server is away: they are tried again.
     Away(BoxError),
     /// There is something in one of them that the server will never take.
+    #[cfg_attr(not(feature = "postgres"), allow(dead_code, reason = "Redis takes any text"))]
     Refused(BoxError),
 }
 

@@ -1,6 +1,6 @@
 //! Metrics with the names, attributes and buckets of OpenTelemetry's conventions for generative AI.
 //!
-//! They go to the recorder of the crate [`metrics`](::metrics) that the host has installed: Prometheus, OTLP, or another.
+//! They go to the recorder of the crate [`metrics`] that the host has installed: Prometheus, OTLP, or another.
 //!
 //! | metric | unit | what is recorded |
 //! |---|---|---|

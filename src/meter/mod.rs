@@ -1,5 +1,36 @@
 //! What each request cost: one [`Receipt`] for each, whatever happens to it, handed to a [`UsageSink`].
 //!
+//! [`MeterLayer`] stands inside the border. The receipt is with the sink before the last bytes of the answer go to the
+//! connection; an error, a client that leaves and a panic write it, too.
+//!
+//! ```
+//! # tokio_test::block_on(async {
+//! use http_body_util::BodyExt;
+//! use tower::{Layer, ServiceExt};
+//! use tower_completions::meter::{MeterLayer, Totals};
+//! use tower_completions::mock::Mock;
+//! use tower_completions::price::{Price, PriceBook};
+//! use tower_completions::{ChatLayer, TranslateLayer, translate::OpenAi};
+//!
+//! let prices = PriceBook::from_prices([("gpt-4o-mini", Price::per_million(0.15, 0.6)?)]);
+//! let totals = Totals::new();
+//! let meter = MeterLayer::new(totals.clone()).prices(prices);
+//! let gpt = TranslateLayer::new(OpenAi::new("http://mock/v1")?).layer(Mock::openai());
+//! let chat = ChatLayer::new().layer(meter.layer(gpt));
+//!
+//! let body = r#"{"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "Good morning"}]}"#;
+//! let answer = chat.oneshot(http::Request::post("/").body(body.to_owned())?).await?;
+//! assert!(answer.headers().contains_key("x-request-id"));
+//! answer.into_body().collect().await?;
+//! assert_eq!(totals.sum().requests, 1);
+//! # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(()) }).unwrap();
+//! ```
+//!
+//! What is counted when, and how one bills from it, is in
+//! [docs/metering.md](https://docs.rs/crate/tower-completions/latest/source/docs/metering.md).
+//!
+//! # Where receipts go
+//!
 //! | sink | where receipts go | feature |
 //! |---|---|---|
 //! | [`log::UsageLog`] | a file, one JSON line each, that survives `kill -9` | |

@@ -1,4 +1,5 @@
-//! `kill -9` at random moments under load. The process is this test, run again as a gateway.
+//! `kill -9` at random moments under load: of the example gateway, and of this test, run again as a smaller gateway whose
+//! log begins a new file all the time.
 
 use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
@@ -9,7 +10,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::Response;
+use http_body_util::Full;
 use hyper::body::Incoming;
 use tokio::task::JoinSet;
 use tower::ServiceExt;
@@ -20,7 +23,7 @@ use tower_completions::meter::log::{LogOptions, LogReader, UsageLog};
 use tower_completions::mock::{Answer, Mock};
 
 use crate::support::{Gateway, STREAM, ask, post, read};
-use crate::{Folder, lines, locked, stack};
+use crate::{Folder, lines, locked, process, stack};
 
 const PATH: &str = "SINKS_KILL_LOG";
 const KEY: &str = "sk-alice";
@@ -45,16 +48,46 @@ fn gateway() {
     });
 }
 
-fn spawn(path: &Path) -> (Child, String) {
-    let mut child = Command::new(std::env::current_exe().unwrap())
-        .args(["kill::gateway", "--exact", "--ignored", "--nocapture", "--test-threads=1"])
-        .env(PATH, path)
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut out = BufReader::new(child.stdout.take().unwrap()).lines();
-    let url = out.find_map(|line| Some(line.unwrap().strip_prefix("listening on ")?.to_owned()));
-    (child, url.expect("it listens"))
+/// A process to be killed, and where it listens.
+struct Victim {
+    child: Child,
+    url: String,
+    /// Whether it has a budget, and says what is spent of it.
+    has_budget: bool,
+}
+
+impl Victim {
+    fn new(command: &mut Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let mut out = BufReader::new(child.stdout.take().unwrap()).lines();
+        let url = out.find_map(|line| Some(line.unwrap().strip_prefix("listening on ")?.to_owned()));
+        Self { child, url: url.expect("it listens"), has_budget: false }
+    }
+
+    fn this_test(path: &Path) -> Self {
+        let arguments = ["kill::gateway", "--exact", "--ignored", "--nocapture", "--test-threads=1"];
+        Self::new(Command::new(std::env::current_exe().unwrap()).args(arguments).env(PATH, path))
+    }
+
+    fn example(path: &Path, upstream: &str) -> Self {
+        let config = format!(
+            "listen = \"127.0.0.1:0\"\n[usage]\npath = {path:?}\n\
+             [[providers]]\nname = \"p\"\nprotocol = \"openai\"\nbase_url = \"{upstream}/v1\"\napi_key = \"sk-upstream\"\n\
+             [[models]]\nid = \"m\"\nprovider = \"p\"\nprice = {{ input = 1.0, output = 2.0 }}\n\
+             [[keys]]\nid = \"alice\"\nsecret = \"{KEY}\"\nbudget_usd = 1000\nbudget_window = \"total\"\n"
+        );
+        let file = process::file("kill", &config);
+        let victim = Self::new(process::command(&["--config", file.to_str().unwrap()]).stderr(Stdio::null()));
+        Self { has_budget: true, ..victim }
+    }
+}
+
+/// What a gateway says was spent, in nano-dollars.
+async fn spent(client: &Client, url: &str) -> u64 {
+    let request = http::Request::get(format!("{url}/v1/usage")).header("authorization", format!("Bearer {KEY}"));
+    let answer = read(client.clone().oneshot(request.body(Full::<Bytes>::default()).unwrap()).await.unwrap()).await;
+    let dollars: f64 = answer.json()["budget"]["spent_usd"].as_str().unwrap().parse().unwrap();
+    (dollars * 1e9).round() as u64
 }
 
 /// A request, and the name of its answer if the client saw the end of it.
@@ -70,12 +103,17 @@ async fn request(client: &Client, url: &str, stream: bool) -> Option<String> {
     ended.then(|| answer.header("x-request-id").unwrap().to_owned())
 }
 
-async fn kill_nine(rounds: u64) {
+/// Kills a gateway so many times, each time after at most so long.
+async fn kill_nine(rounds: u64, at_most: Duration, start: impl Fn(&Path) -> Victim) {
     let folder = Folder::new();
     let (ended, started) = (Arc::new(Mutex::new(HashSet::new())), Arc::new(AtomicU64::new(0)));
     let (client, random) = (Client::new(), RandomState::new());
+    let mut in_log = 0;
     for round in 0..rounds {
-        let (mut child, url) = spawn(&folder.log());
+        let Victim { mut child, url, has_budget } = start(&folder.log());
+        if has_budget {
+            assert_eq!(spent(&client, &url).await, in_log, "budgets go on where they were");
+        }
         let mut clients = JoinSet::new();
         for number in 0..CLIENTS {
             let (client, ended, started, url) = (client.clone(), ended.clone(), started.clone(), url.clone());
@@ -87,7 +125,7 @@ async fn kill_nine(rounds: u64) {
                 }
             });
         }
-        tokio::time::sleep(Duration::from_micros(random.hash_one(round) % 150_000)).await;
+        tokio::time::sleep(at_most.mul_f64(random.hash_one(round) as f64 / u64::MAX as f64)).await;
         child.kill().unwrap(); // SIGKILL
         child.wait().unwrap();
         while let Some(client) = clients.join_next().await {
@@ -107,32 +145,41 @@ async fn kill_nine(rounds: u64) {
         assert!(written.len() as u64 <= started.load(Ordering::SeqCst));
         assert!((written.len() - ended.len()) as u64 <= CLIENTS * (round + 1));
 
-        // Budgets go on where they were.
+        // What budgets will begin with is what was answered, and at most one request more for each client that was cut off.
         let limits = Limits::new().budget(Budget::total_usd(1000.0));
         let store = MemoryLimits::new();
         let who = |key: &str| vec![Subject::caller(key, limits)];
         let restored = store.restore_log(LogReader::open(folder.log()).unwrap(), who).unwrap();
-        assert_eq!(restored.unreadable, 0);
-        let spent = store.standing(who("alice")).await.unwrap()[0].budget.unwrap().spent;
+        assert_eq!((restored.unreadable, restored.charged), (0, written.len() as u64));
+        in_log = store.standing(who("alice")).await.unwrap()[0].budget.unwrap().spent;
         let answered = ended.len() as u64;
         assert!(
-            (answered * COST..=(answered + CLIENTS * (round + 1)) * COST).contains(&spent),
-            "{spent} for {answered}"
+            (answered * COST..=(answered + CLIENTS * (round + 1)) * COST).contains(&in_log),
+            "{in_log} for {answered}"
         );
     }
     let (ended, files) = (ended.lock().unwrap().len() as u64, std::fs::read_dir(&folder.0).unwrap().count());
     println!("{rounds} kills: {} requests, {ended} answers seen to end, {files} files", started.load(Ordering::SeqCst));
     assert!(ended > rounds, "there was load");
-    assert!(rounds < 50 || files > 5, "files were begun anew meanwhile");
 }
 
 #[tokio::test]
 async fn no_answer_that_was_seen_is_missing() {
-    kill_nine(4).await;
+    kill_nine(4, Duration::from_millis(150), Victim::this_test).await;
 }
 
 #[tokio::test]
 #[ignore = "takes half a minute"]
-async fn a_hundred_times() {
-    kill_nine(100).await;
+async fn a_hundred_times_while_files_are_begun() {
+    kill_nine(100, Duration::from_millis(150), Victim::this_test).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "takes a minute"]
+async fn a_hundred_times_the_example_gateway() {
+    let upstream = Mock::openai().keep_requests(0);
+    upstream.always(Answer::text("Good morning to you all").usage(10, 5));
+    let upstream = upstream.listen().await.unwrap();
+    let url = upstream.base_url();
+    kill_nine(100, Duration::from_millis(500), |path| Victim::example(path, &url)).await;
 }

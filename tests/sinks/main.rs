@@ -6,6 +6,8 @@ mod dead;
 mod kill;
 mod metrics;
 mod postgres;
+#[path = "../support/process.rs"]
+mod process;
 mod redis;
 mod secrets;
 mod spans;

@@ -163,7 +163,7 @@ impl Condition {
         match verdict {
             // Whoever was sent before the rest began says nothing of what is now.
             Verdict::Well if is_probe || self.until.is_none_or(|until| now >= until) => {
-                (self.until, self.rests) = (None, 0);
+                self.recovered();
             }
             Verdict::Failed | Verdict::Away => {
                 self.failed += 1;
@@ -179,6 +179,11 @@ impl Condition {
             }
             Verdict::Well | Verdict::Unknown => {}
         }
+    }
+
+    /// It is well again: who was sent after its rest began has an answer.
+    pub(super) fn recovered(&mut self) {
+        (self.until, self.rests) = (None, 0);
     }
 
     /// An answer has come to its end as it should.

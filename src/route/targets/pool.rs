@@ -65,7 +65,7 @@ impl Pool {
             let mut condition = self.entries[at].condition();
             // Somebody else may have been quicker with the probe.
             if condition.standing(now) != Standing::Resting {
-                return Some(self.trial(at, now, condition.begin(now)));
+                return Some(self.trial(at, now, condition.begin(now), false));
             }
         }
     }
@@ -93,11 +93,11 @@ impl Pool {
         let (at, entry) = untried.min_by_key(|(_, entry)| entry.condition().until)?;
         let now = self.settings.clock.now();
         let is_probe = entry.condition().begin(now);
-        Some(self.trial(at, now, is_probe))
+        Some(self.trial(at, now, is_probe, true))
     }
 
-    fn trial(&self, at: usize, began: Duration, is_probe: bool) -> Trial {
-        Trial { pool: self.clone(), at, began, is_probe, is_judged: false }
+    fn trial(&self, at: usize, began: Duration, is_probe: bool, is_resting: bool) -> Trial {
+        Trial { pool: self.clone(), at, began, is_probe, is_resting, is_judged: false }
     }
 
     /// A 503 that says when the first of them is back.
@@ -121,6 +121,8 @@ pub(super) struct Trial {
     pub(super) at: usize,
     began: Duration,
     is_probe: bool,
+    /// It was sent during a rest, for want of anybody better.
+    is_resting: bool,
     is_judged: bool,
 }
 
@@ -135,7 +137,11 @@ impl Trial {
         let now = settings.clock.now();
         let asked = headers.and_then(|headers| retry_after(headers, now));
         let mut condition = self.pool.entries[self.at].condition();
-        condition.judge(Verdict::of(class, asked.is_some()), self.is_probe, now, asked, &settings.health);
+        let verdict = Verdict::of(class, asked.is_some());
+        condition.judge(verdict, self.is_probe, now, asked, &settings.health);
+        if self.is_resting && verdict == Verdict::Well {
+            condition.recovered();
+        }
         if class.is_none() {
             condition.measured(now.saturating_sub(self.began), now);
         }

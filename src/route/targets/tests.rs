@@ -94,6 +94,9 @@ async fn when_all_rest_the_least_bad_is_tried_or_nobody() {
     assert_eq!(received(&[a.clone(), b.clone()]), [1, 1]);
     assert_eq!(send(&lenient).await.0, 429);
     assert_eq!(received(&[a.clone(), b.clone()]), [1, 2], "only the one that is back first");
+    b.answer(Answer::text("back before its time"));
+    assert_eq!(send(&lenient).await.0, 200);
+    assert_eq!(states(&lenient), [TargetState::Resting(s(60)), TargetState::Ready]);
 
     let (strict, [c]) = targets(["c"]);
     let strict = strict.health(Health::new().refuse_when_all_rest());
