@@ -179,7 +179,7 @@ fn every_threat_has_its_tests() {
             let before = before.unwrap_or_else(|| panic!("{at}: {file} has no test {test}"));
             let head = before.rsplit("\n\n").next().unwrap();
             assert!(
-                head.contains("test]") || head.contains("bench]") || before.contains("proptest! {"),
+                head.contains("test]") || head.contains("benchmark]") || before.contains("proptest! {"),
                 "{at}: {test}"
             );
             named += 1;
