@@ -13,17 +13,20 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
-use gungraun::{library_benchmark, library_benchmark_group, main};
+use gungraun::{Dhat, LibraryBenchmarkConfig, library_benchmark, library_benchmark_group, main};
 use http::{Request, Response, StatusCode};
+use http_body::Body;
 use http_body_util::{BodyExt, Full};
-use tower::{Layer, ServiceExt, service_fn};
+use tower::{Layer, Service, ServiceExt, service_fn};
 use tower_completions::auth::{AuthLayer, Budget, Limits, Principal};
 use tower_completions::chat::{AnswerHead, ChunkWriter, MessageWriter};
 use tower_completions::limit::MemoryLimits;
+use tower_completions::meter::log::{LogOptions, UsageLog};
+use tower_completions::meter::{MeterLayer, Receipt, UsageSink};
 use tower_completions::price::{Price, PriceBook};
 use tower_completions::translate::openai::Profile;
 use tower_completions::translate::{Anthropic, Azure, Bedrock, Decode, Dialect, Gemini, OpenAi};
-use tower_completions::{BoxError, ChatRequest, Key, MemoryKeys, RateLimitLayer, UsageCell};
+use tower_completions::{BoxError, ChatRequest, Key, MemoryKeys, RateLimitLayer, TranslateLayer, UsageCell};
 
 fn chat(size: usize) -> ChatRequest {
     ChatRequest::from_bytes(support::request(size, false)).unwrap()
@@ -194,6 +197,60 @@ fn limit(ask: Box<dyn FnOnce() -> usize>) -> usize {
     black_box(ask())
 }
 
+/// A request through a meter and a dialect to a provider that answers at once, and its answer to the last byte.
+fn metered(meter: Option<MeterLayer>) -> Box<dyn FnOnce() -> usize> {
+    let answer = support::openai::answer();
+    let client = service_fn(move |_: Request<Full<Bytes>>| {
+        let response = Response::builder().header("content-type", "application/json");
+        ready(Ok::<_, BoxError>(response.body(Full::new(answer.clone())).unwrap()))
+    });
+    let service = TranslateLayer::new(openai()).provider("openai").layer(client);
+    let request = || {
+        let mut request = Request::new(ChatRequest::from_bytes(support::request(500, false)).unwrap().with_model("m"));
+        request.extensions_mut().insert(Principal::new("alice"));
+        request
+    };
+    match meter {
+        Some(meter) => twice(meter.layer(service), request),
+        None => twice(service, request),
+    }
+}
+
+/// The second of two requests: the first one fills what is filled once.
+fn twice<S, B>(service: S, request: impl Fn() -> Request<ChatRequest>) -> Box<dyn FnOnce() -> usize>
+where
+    S: Service<Request<ChatRequest>, Response = Response<B>, Error = BoxError> + Clone + 'static,
+    B: Body<Data = Bytes>,
+{
+    let ask = move |request| {
+        let body = poll(service.clone().oneshot(request)).unwrap().into_body();
+        poll(body.collect()).map_err(drop).unwrap().to_bytes().len()
+    };
+    ask(request());
+    let second = request();
+    Box::new(move || ask(second))
+}
+
+fn meter(sink: impl UsageSink) -> Option<MeterLayer> {
+    Some(MeterLayer::new(sink).prices(PriceBook::from_prices([("m", Price::per_million(3.0, 15.0).unwrap())])))
+}
+
+/// The log in a file; one write for each line.
+fn file() -> UsageLog {
+    let path = std::env::temp_dir().join(format!("usage-bench-{}.jsonl", std::process::id()));
+    UsageLog::open(path, LogOptions::new()).unwrap()
+}
+
+// DHAT says how many blocks of memory it takes.
+#[library_benchmark(config = LibraryBenchmarkConfig::default().tool(Dhat::default()))]
+#[bench::none(metered(None))]
+#[bench::no_sink(metered(meter(|receipt: &Receipt| assert!(black_box(receipt).cost.is_some()))))]
+#[bench::usage_log(metered(meter(file())))]
+fn meter_whole(ask: Box<dyn FnOnce() -> usize>) -> usize {
+    black_box(ask())
+}
+
+library_benchmark_group!(name = ledger, benchmarks = [meter_whole]);
 /// Somebody at the door with this key, where alice's is one of a hundred.
 fn asked(key: &str) -> Box<dyn FnOnce() -> StatusCode> {
     let others = (0..99).map(|at| Key::new(format!("other-{at}"), &format!("sk-other-{at}")).unwrap());
@@ -226,4 +283,4 @@ fn door(ask: Box<dyn FnOnce() -> StatusCode>) -> StatusCode {
 
 library_benchmark_group!(name = request, benchmarks = [door, scan, splice, encode, limit]);
 library_benchmark_group!(name = answer, benchmarks = [stream_of_1000, whole]);
-main!(library_benchmark_groups = [request, answer]);
+main!(library_benchmark_groups = [request, answer, ledger]);

@@ -12,6 +12,8 @@
 //! let hasty = Client::builder().connect_timeout(Duration::from_secs(1)).build();
 //! ```
 
+mod watched;
+
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -21,19 +23,20 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Request, Response, Uri};
 use http_body_util::Full;
-use hyper_rustls::{HttpsConnectorBuilder, MaybeHttpsStream};
+use hyper_rustls::HttpsConnectorBuilder;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::{self, ResponseFuture as LegacyFuture};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use tokio::net::TcpStream;
+use tower::ServiceExt;
 use tower::timeout::Timeout;
 use tower::util::BoxCloneSyncService;
 use tower_service::Service;
 
-use crate::error::BoxError;
+use self::watched::{Answered, Watched};
+use crate::connection::{FreshConnection, Unanswered};
+use crate::error::{BoxError, chain};
 
-type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;
-type Connector = BoxCloneSyncService<Uri, Stream, BoxError>;
+type Connector = BoxCloneSyncService<Uri, TokioIo<Watched>, BoxError>;
 type Pool = legacy::Client<Connector, Full<Bytes>>;
 
 /// How many streams of one HTTP/2 connection may be cancelled by us and not yet be forgotten.
@@ -41,10 +44,23 @@ type Pool = legacy::Client<Connector, Full<Bytes>>;
 /// h2's own limit is 1,024, and reaching it ends the connection with every other stream on it. Clients that leave are normal here.
 const LOCAL_RESETS: usize = 1 << 20;
 
+/// How much of one HTTP/2 stream may be on its way and not yet be read, in bytes: what a client that reads nothing costs.
+const STREAM_WINDOW: u32 = 256 << 10;
+
+/// The same for all streams of a connection together, which is no limit: each has its own.
+///
+/// h2 ends a connection on which too many small frames have not been read, to which every token of a stream is one. How many
+/// that are goes by this window; with the usual one a single client that reads nothing would take all others along.
+const CONNECTION_WINDOW: u32 = (1 << 31) - 1;
+
 /// The client. A clone shares its connections.
+///
+/// A request with [`FreshConnection`] in its extensions gets a connection that nobody has used, and nobody will use again.
 #[derive(Clone)]
 pub struct Client {
     pool: Pool,
+    /// Keeps nothing.
+    fresh: Pool,
 }
 
 impl Client {
@@ -77,6 +93,7 @@ pub struct ClientBuilder {
     connect_timeout: Duration,
     pool_idle_timeout: Duration,
     pool_max_idle_per_host: usize,
+    http2_only: bool,
 }
 
 impl ClientBuilder {
@@ -86,6 +103,7 @@ impl ClientBuilder {
             connect_timeout: Duration::from_secs(5),
             pool_idle_timeout: Duration::from_secs(60),
             pool_max_idle_per_host: usize::MAX,
+            http2_only: false,
         }
     }
 
@@ -110,6 +128,13 @@ impl ClientBuilder {
         self
     }
 
+    /// HTTP/2 and nothing else, also where there is no TLS to agree on it: for servers of one's own that are known to speak it.
+    #[must_use]
+    pub fn http2_prior_knowledge(mut self) -> Self {
+        self.http2_only = true;
+        self
+    }
+
     /// TCP, then TLS where the URL says so, both within the time.
     fn connector(&self) -> Connector {
         let mut http = HttpConnector::new();
@@ -121,23 +146,27 @@ impl ClientBuilder {
             .with_provider_and_webpki_roots(rustls::crypto::ring::default_provider())
             .unwrap_or_else(|_| HttpsConnectorBuilder::new().with_webpki_roots());
         let https = tls.https_or_http().enable_all_versions().wrap_connector(http);
-        BoxCloneSyncService::new(Timeout::new(https, self.connect_timeout))
-    }
-
-    fn pool(&self) -> legacy::Builder {
-        let mut pool = legacy::Client::builder(TokioExecutor::new());
-        pool.pool_timer(TokioTimer::new())
-            .timer(TokioTimer::new())
-            .pool_idle_timeout(self.pool_idle_timeout)
-            .pool_max_idle_per_host(self.pool_max_idle_per_host)
-            .http2_max_local_error_reset_streams(LOCAL_RESETS)
-            .http2_adaptive_window(true);
-        pool
+        let is_shared = self.http2_only;
+        let watched = https.map_response(move |stream| TokioIo::new(Watched::new(stream, is_shared)));
+        BoxCloneSyncService::new(Timeout::new(watched, self.connect_timeout))
     }
 
     /// The client.
     pub fn build(self) -> Client {
-        Client { pool: self.pool().build(self.connector()) }
+        let connector = self.connector();
+        let pool = |max_idle| {
+            legacy::Client::builder(TokioExecutor::new())
+                .pool_timer(TokioTimer::new())
+                .timer(TokioTimer::new())
+                .pool_idle_timeout(self.pool_idle_timeout)
+                .pool_max_idle_per_host(max_idle)
+                .http2_max_local_error_reset_streams(LOCAL_RESETS)
+                .http2_initial_stream_window_size(STREAM_WINDOW)
+                .http2_initial_connection_window_size(CONNECTION_WINDOW)
+                .http2_only(self.http2_only)
+                .build(connector.clone())
+        };
+        Client { pool: pool(self.pool_max_idle_per_host), fresh: pool(0) }
     }
 }
 
@@ -157,7 +186,11 @@ impl Service<Request<Full<Bytes>>> for Client {
     }
 
     fn call(&mut self, request: Request<Full<Bytes>>) -> ResponseFuture {
-        ResponseFuture { inner: self.pool.request(request) }
+        let pool = match request.extensions().get::<FreshConnection>() {
+            Some(_) => &self.fresh,
+            None => &self.pool,
+        };
+        ResponseFuture { inner: pool.request(request) }
     }
 }
 
@@ -171,7 +204,7 @@ impl Future for ResponseFuture {
     type Output = Result<Response<hyper::body::Incoming>, Error>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        Poll::Ready(ready!(Pin::new(&mut self.inner).poll(cx)).map_err(Error))
+        Poll::Ready(ready!(Pin::new(&mut self.inner).poll(cx)).map_err(Error::new))
     }
 }
 
@@ -183,109 +216,64 @@ impl fmt::Debug for ResponseFuture {
 
 /// A request that got no answer.
 #[derive(Debug)]
-pub struct Error(legacy::Error);
+pub struct Error(Kind);
+
+#[derive(Debug)]
+enum Kind {
+    Connect(legacy::Error),
+    Unanswered(Unanswered),
+    Broken(legacy::Error),
+}
 
 impl Error {
+    fn new(error: legacy::Error) -> Self {
+        let is_answered = error.connect_info().is_none_or(Answered::of);
+        Self(match error {
+            error if error.is_connect() => Kind::Connect(error),
+            error if is_answered && !is_unprocessed(&error) => Kind::Broken(error),
+            error => Kind::Unanswered(Unanswered::new(error)),
+        })
+    }
+
     /// Whether there was no connection, so that the provider has seen nothing of the request.
     pub fn is_connect(&self) -> bool {
-        self.0.is_connect()
+        matches!(self.0, Kind::Connect(_))
     }
+
+    /// Whether the connection ended before a byte of the answer had come: [`Unanswered`] is this error's source then.
+    ///
+    /// A connection of HTTP/2 is shared by many requests: of one of these it is said if the server itself says that it has
+    /// not looked at it.
+    pub fn is_unanswered(&self) -> bool {
+        matches!(self.0, Kind::Unanswered(_))
+    }
+}
+
+/// Whether a server of HTTP/2 has told that it has not looked at the request: it refused its stream, or said goodbye in good
+/// order before it. Streams that it had begun go on after a goodbye.
+fn is_unprocessed(error: &(dyn std::error::Error + 'static)) -> bool {
+    let told = chain(error).find_map(|error| error.downcast_ref::<h2::Error>());
+    told.is_some_and(|told| match told.reason() {
+        Some(h2::Reason::REFUSED_STREAM) => told.is_reset() && told.is_remote(),
+        Some(h2::Reason::NO_ERROR) => told.is_go_away() && told.is_remote(),
+        _ => false,
+    })
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.is_connect() {
-            "no connection to the provider"
-        } else {
-            "the provider's connection failed"
+        f.write_str(match self.0 {
+            Kind::Connect(_) => "no connection to the provider",
+            Kind::Unanswered(_) | Kind::Broken(_) => "the provider's connection failed",
         })
     }
 }
 
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(&self.0)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::convert::Infallible;
-    use std::sync::atomic::{AtomicUsize, Ordering};
-    use std::sync::{Arc, Mutex};
-
-    use http_body::{Body, Frame};
-    use http_body_util::BodyExt;
-    use hyper::service::service_fn;
-    use hyper_util::server::conn::auto::Builder;
-    use tokio::net::TcpListener;
-    use tokio::sync::oneshot;
-
-    use super::*;
-
-    /// An answer that goes on until it is told to end.
-    struct Long {
-        begun: bool,
-        told: Option<oneshot::Receiver<()>>,
-    }
-
-    impl Body for Long {
-        type Data = Bytes;
-        type Error = Infallible;
-
-        fn poll_frame(
-            mut self: Pin<&mut Self>,
-            cx: &mut Context<'_>,
-        ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-            if !std::mem::replace(&mut self.begun, true) {
-                return Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(b"begin")))));
-            }
-            match &mut self.told {
-                Some(told) => Pin::new(told).poll(cx).map(|_| None),
-                None => Poll::Pending,
-            }
+        match &self.0 {
+            Kind::Connect(error) | Kind::Broken(error) => Some(error),
+            Kind::Unanswered(error) => Some(error),
         }
-    }
-
-    /// HTTP/2 without TLS; only the first answer can be told to end.
-    async fn endless(connections: Arc<AtomicUsize>, told: oneshot::Receiver<()>) -> String {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let told = Arc::new(Mutex::new(Some(told)));
-        tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                stream.set_nodelay(true).unwrap();
-                connections.fetch_add(1, Ordering::SeqCst);
-                let told = told.clone();
-                let service = service_fn(move |_: Request<hyper::body::Incoming>| {
-                    let told = told.lock().unwrap().take();
-                    async { Ok::<_, Infallible>(Response::new(Long { begun: false, told })) }
-                });
-                tokio::spawn(async move {
-                    let server = Builder::new(TokioExecutor::new());
-                    let _gone = server.serve_connection(TokioIo::new(stream), service).await;
-                });
-            }
-        });
-        url
-    }
-
-    /// h2 ends a connection after 1,024 streams that were reset on its own side, and every other stream on it.
-    #[tokio::test]
-    async fn five_thousand_answers_that_are_left_take_no_other_with_them() {
-        let (tell, told) = oneshot::channel();
-        let connections = Arc::new(AtomicUsize::new(0));
-        let url = endless(connections.clone(), told).await;
-        let builder = ClientBuilder::new();
-        let pool: Pool = builder.pool().http2_only(true).build(builder.connector());
-        let get = || pool.get(url.parse().unwrap());
-        let survivor = get().await.unwrap();
-        for _ in 0..5_000 {
-            let left = get().await.unwrap();
-            assert_eq!(left.status(), 200);
-        }
-        tell.send(()).unwrap();
-        assert_eq!(survivor.into_body().collect().await.unwrap().to_bytes(), "begin");
-        assert_eq!(connections.load(Ordering::SeqCst), 1);
     }
 }

@@ -8,12 +8,13 @@
 //! host's own router (axum, hyper, anything that takes a tower Service)
 //!   └─ AuthLayer            who is asking?           401 before a byte of the body is read
 //!      └─ ChatLayer         HTTP becomes a chat      reads, checks and indexes the body once; errors become OpenAI's
-//!         └─ RateLimitLayer    may they, now?        holds an estimate back, settles the truth; also GET /v1/usage
-//!            └─ ModelRouter    who answers this model?  also GET /v1/models
-//!               ├─ TranslateLayer<OpenAi>     · HTTP client
-//!               ├─ TranslateLayer<Anthropic>  · HTTP client
-//!               ├─ TranslateLayer<Bedrock>    · SigV4Layer · HTTP client
-//!               └─ the host's own service
+//!         └─ MeterLayer        what did it cost?     one receipt for each request, whatever happens to it
+//!            └─ RateLimitLayer    may they, now?     holds an estimate back, settles the truth; also GET /v1/usage
+//!               └─ ModelRouter    who answers this model?  also GET /v1/models
+//!                  ├─ TranslateLayer<OpenAi>     · HTTP client
+//!                  ├─ TranslateLayer<Anthropic>  · HTTP client
+//!                  ├─ TranslateLayer<Bedrock>    · SigV4Layer · HTTP client
+//!                  └─ the host's own service
 //! ```
 //!
 //! # The stack
@@ -53,13 +54,14 @@
 //! | [`auth`] | [`AuthLayer`], [`KeyStore`], [`Principal`]: who is asking | keys in front of any HTTP service |
 //! | [`chat`] | [`ChatLayer`], [`ChatRequest`]: the border; the verbs of an answer and their writers | checked requests and OpenAI's errors for a model of one's own |
 //! | [`limit`] | [`RateLimitLayer`], [`LimitStore`], `MemoryLimits`: requests, tokens, answers at once and money | limits in front of somebody's vLLM |
+//! | [`meter`] | [`MeterLayer`], `Receipt`, `UsageSink`, `UsageLog`: a receipt for each request | a ledger in front of somebody's proxy |
 //! | [`price`] | `Price`, `PriceBook`: what tokens cost | the cost of a usage in a command-line tool |
-//! | [`route`] | [`ModelRouter`], [`Endpoint`]: who answers which model, and the list of models | several models behind one URL |
+//! | [`route`] | [`ModelRouter`], `Targets`, [`Endpoint`]: who answers which model, who stands in, and the list of models | several models behind one URL; several keys or regions behind one model |
 //! | [`translate`] | [`TranslateLayer`] and the dialects | a provider's protocol in a command-line tool |
 //! | `replay` | `SignatureLayer`, `SignatureStore`: signed reasoning for clients that do not send it back | tool loops with plain SDKs |
 //! | [`usage`] | [`Usage`], [`UsageCell`], [`Served`]: what an answer tells the layers outside it | metering |
 //! | [`error`](mod@error) | [`ApiError`]: OpenAI's error object | refusals by the host's own layers |
-//! | [`body`], [`clock`], [`json`], [`secret`] | what the others are made of | |
+//! | [`body`], [`clock`], [`connection`], [`json`], [`random`], [`secret`] | what the others are made of | |
 //! | [`shed`] | [`ShedLayer`]: a cap on the answers of all callers together, by priority | a server that stays up under a flood |
 //! | `timeout` | `TimeoutLayer`: first byte, first token, silence, the whole answer | streams that never hang in front of somebody's vLLM |
 //! | `keep_alive` | `KeepAliveLayer`: comments in a stream's silences | any server of event streams |
@@ -78,7 +80,11 @@
 //! | `bundled-prices` | no | `price::bundled`: list prices of about a thousand models, 70 kB |
 //! | `bedrock` | no | `translate::Bedrock`, and the signer of its requests |
 //! | `client` | no | `client::Client`: hyper-util's pool over rustls |
-//! | `redis` | no | `limit::redis`: limits and budgets of several processes in one Redis |
+//! | `redis` | no | `limit::redis`: limits and budgets of several processes in one Redis; `meter::redis`: receipts in a stream |
+//! | `retry` | no | `route::RetryPolicy`, with tokio's timer |
+//! | `metrics` | no | `meter::metrics`: receipts as histograms, by OpenTelemetry's conventions |
+//! | `tracing` | no | `meter::span`: a span for each request, by OpenTelemetry's conventions |
+//! | `postgres` | no | `meter::postgres`: receipts in a table of PostgreSQL |
 //! | `timers` | no | `TimeoutLayer` and `KeepAliveLayer`, with tokio's timer |
 //! | `mock` | no | `mock::Mock`: scripted providers, in process and on sockets |
 //!
@@ -96,6 +102,7 @@ pub mod chat;
 pub mod client;
 pub mod clock;
 mod collect;
+pub mod connection;
 mod decimal;
 pub mod error;
 pub mod json;
@@ -108,8 +115,10 @@ pub mod meter;
 pub mod mock;
 mod pattern;
 pub mod price;
+pub mod random;
 #[cfg(feature = "signatures")]
 pub mod replay;
+mod retry_after;
 pub mod route;
 pub mod secret;
 pub mod shed;
@@ -127,6 +136,7 @@ pub use error::{ApiError, BoxError};
 #[cfg(feature = "timers")]
 pub use keep_alive::KeepAliveLayer;
 pub use limit::{LimitStore, RateLimitLayer};
+pub use meter::MeterLayer;
 pub use route::{Endpoint, Model, ModelRouter};
 pub use secret::Secret;
 pub use shed::ShedLayer;
@@ -142,3 +152,9 @@ struct Readme;
 #[cfg(doctest)]
 #[doc = include_str!("../docs/limits.md")]
 struct LimitsPage;
+#[cfg(doctest)]
+#[doc = include_str!("../docs/metering.md")]
+struct MeteringPage;
+#[cfg(doctest)]
+#[doc = include_str!("../docs/routing.md")]
+struct RoutingPage;

@@ -1,6 +1,7 @@
 //! What a body is said to be.
 
-use http::HeaderValue;
+use http::header::CONTENT_ENCODING;
+use http::{HeaderMap, HeaderValue};
 
 pub(crate) const JSON: &str = "application/json";
 pub(crate) const EVENTS: &str = "text/event-stream";
@@ -11,9 +12,28 @@ pub(crate) fn is(content_type: &HeaderValue, media_type: &str) -> bool {
     essence.trim_ascii().eq_ignore_ascii_case(media_type.as_bytes())
 }
 
+/// Whether a body is compressed, or whatever else its `Content-Encoding` may say.
+pub(crate) fn is_encoded(headers: &HeaderMap) -> bool {
+    headers.get_all(CONTENT_ENCODING).iter().any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn identity_is_no_encoding() {
+        for (codings, encoded) in [
+            (&[][..], false),
+            (&["identity"], false),
+            (&["Identity"], false),
+            (&["identity", "gzip"], true),
+            (&[""], true),
+        ] {
+            let lines = codings.iter().map(|coding| (CONTENT_ENCODING, HeaderValue::from_static(coding)));
+            assert_eq!(is_encoded(&lines.collect()), encoded, "{codings:?}");
+        }
+    }
 
     #[test]
     fn case_and_parameters_do_not_matter() {

@@ -26,7 +26,7 @@ use tower::ServiceExt;
 use tower_completions::client::Client;
 use tower_completions::mock::{Answer, Mock};
 
-use process::{Gateway, content, file, hello, over, parsed, read, refusal, run, send};
+use process::{Gateway, command, content, file, hello, over, parsed, read, refusal, run, send};
 
 /// What a shell would make of `curl URL -H 'NAME: VALUE' … -d 'BODY'`.
 fn pasted(line: &str) -> Request<Full<Bytes>> {
@@ -279,6 +279,19 @@ fn good_files_are_checked_without_serving() {
     assert_eq!(run(&["--check", path.to_str().unwrap()]), (Some(0), String::new(), String::new()));
     let (code, out, _) = run(&["--help"]);
     assert!(code == Some(0) && out.contains("--config FILE"), "{out}");
+}
+
+#[test]
+fn the_file_in_the_docs_is_in_order() {
+    let page = include_str!("../docs/gateway.md");
+    let source = page.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    let path = file("docs", source);
+    let mut check = command(&["--check", path.to_str().unwrap()]);
+    for variable in ["OPENAI_API_KEY", "ANTHROPIC_API_KEY", "AWS_SECRET_ACCESS_KEY"] {
+        check.env(variable, "sk-planted");
+    }
+    let output = check.current_dir(path.parent().unwrap()).output().unwrap();
+    assert_eq!((output.status.code(), String::from_utf8(output.stderr).unwrap()), (Some(0), String::new()));
 }
 
 #[test]

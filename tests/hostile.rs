@@ -1,6 +1,6 @@
 //! Connections that mean harm, against the example gateway as a process: slow ones, forged ones, and HTTP/2 by hand.
 #![cfg(target_os = "linux")]
-#![allow(clippy::panic, clippy::unwrap_used, reason = "these are tests")]
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "these are tests")]
 
 #[path = "support/process.rs"]
 mod process;

@@ -315,9 +315,16 @@ async fn endless_comments_before_the_first_event_are_refused() {
 #[tokio::test]
 async fn a_whole_answer_becomes_a_stream_where_one_was_asked_for() {
     let tools = r#"{"id":"c","model":"m-1","choices":[{"index":0,"message":{"role":"assistant","content":null,"tool_calls":[{"id":"t","type":"function","function":{"name":"f","arguments":"{\"a\":1}"}}]},"finish_reason":"tool_calls"}],"usage":{"prompt_tokens":3,"completion_tokens":1}}"#;
-    for (body, show_usage, expected) in [(WHOLE, false, "Hi"), (WHOLE, true, "Hi"), (tools, false, "")] {
+    let (json, events_of) = ("application/json; charset=utf-8", "text/event-stream");
+    for (kind, body, show_usage, expected) in [
+        (json, WHOLE, false, "Hi"),
+        (json, WHOLE, true, "Hi"),
+        (json, tools, false, ""),
+        (events_of, WHOLE, true, "Hi"),
+        ("text/plain", tools, false, ""),
+    ] {
         let upstream = service_fn(move |_: Request<Full<Bytes>>| async move {
-            let response = Response::builder().header("content-type", "application/json; charset=utf-8");
+            let response = Response::builder().header("content-type", kind);
             Ok::<_, Infallible>(response.body(Full::new(Bytes::from_static(body.as_bytes()))).unwrap())
         });
         let stack = ChatLayer::new().layer(openai("http://upstream.test/v1", upstream));
@@ -340,6 +347,36 @@ async fn a_whole_answer_becomes_a_stream_where_one_was_asked_for() {
             let arguments: String = calls.iter().filter_map(|call| call["function"]["arguments"].as_str()).collect();
             assert_eq!(arguments, r#"{"a":1}"#);
             assert_eq!(chunks.iter().filter(|chunk| chunk["choices"][0]["finish_reason"] == "tool_calls").count(), 1);
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_stream_and_what_is_one_are_told_by_their_bytes() {
+    let stream = says("Hi") + &stops(0) + DONE;
+    let busy = "\n{\n\n \"error\": {\"message\": \"planted\", \"type\": \"overloaded_error\"}}".to_owned();
+    for (kind, body, status) in [
+        ("application/json", stream.clone(), 200),
+        ("application/json", format!(": hi\n\n{stream}"), 200),
+        ("application/json", stream.replace(DONE, ""), 200),
+        ("application/json", says("Hi"), 502),
+        ("text/event-stream", busy.clone(), 503),
+        ("text/plain", busy, 503),
+        ("text/event-stream", "{\"choices\":[]}".to_owned(), 502),
+        ("text/event-stream", "{".to_owned(), 502),
+    ] {
+        let sent = body.clone();
+        let upstream = service_fn(move |_: Request<Full<Bytes>>| {
+            let response = Response::builder().header("content-type", kind).body(Full::new(Bytes::from(sent.clone())));
+            std::future::ready(Ok::<_, Infallible>(response.unwrap()))
+        });
+        let stack = ChatLayer::new().layer(openai("http://upstream.test/v1", upstream));
+        let answer = support::send(&stack, post(ask(STREAM))).await;
+        assert_eq!(answer.status.as_u16(), status, "{kind} {body}");
+        assert!(!answer.text().contains("planted"));
+        if status == 200 {
+            assert_eq!(answer.header("content-type"), Some("text/event-stream"));
+            assert!(answer.text().ends_with(&stream), "{}", answer.text());
         }
     }
 }

@@ -189,7 +189,7 @@ fn every_threat_has_its_tests() {
 }
 
 /// The names of an answer's headers that depend on nothing of the client's.
-const HEADERS: [&str; 3] = ["content-type", "x-served-model", "x-served-provider"];
+const HEADERS: [&str; 4] = ["content-type", "x-served-attempts", "x-served-model", "x-served-provider"];
 
 fn check_headers(headers: &HeaderMap) -> Result<(), TestCaseError> {
     for (name, value) in headers {

@@ -13,6 +13,8 @@ Usage: gateway [--config FILE] [--listen HOST:PORT]
   --listen HOST:PORT   listen there, whatever the file says; port 0 picks one
   --check FILE         only say whether the file is in order
   --help               print this
+
+docs/gateway.md shows a file; docs/routing.md has its sections on fallbacks and retries.
 ";
 
 #[derive(Debug, Default, PartialEq, Eq)]

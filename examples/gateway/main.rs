@@ -5,13 +5,17 @@
 //! cargo run --release --example gateway -- --config gateway.toml
 //! ```
 //!
-//! `stack.rs` is the part to read first.
+//! `stack.rs` is the part to read first. SIGHUP reads the file again, SIGTERM and SIGINT end it in order.
 
 mod args;
 mod config;
 mod demo;
+mod drain;
+mod kept;
+mod ledger;
+mod models;
 mod provider;
-mod request_id;
+mod reload;
 mod serve;
 mod stack;
 
@@ -23,9 +27,14 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tower_completions::meter::log::UsageLog;
 
 use args::Args;
 use config::Config;
+use kept::Kept;
+use reload::{Exchange, Hangups};
+use serve::End;
 
 /// How long the last settlements have to arrive in Redis.
 const FLUSH: Duration = Duration::from_secs(2);
@@ -63,8 +72,13 @@ async fn run() -> Result<(), Failure> {
         say(io::stdout(), args::HELP);
         return Ok(());
     }
-    let config = read(&args)?;
-    let (stack, redis) = stack::stack(&config).map_err(Failure::configuration)?;
+    let mut config = read(&args, None)?;
+    if args.check {
+        config.usage = None; // no log is opened for a look at the file
+    }
+    let (cut, cut_off) = watch::channel(false);
+    let mut kept = Kept::new(cut_off);
+    let stack = stack::stack(&config, &mut kept).map_err(Failure::configuration)?;
     if args.check {
         return Ok(());
     }
@@ -75,10 +89,42 @@ async fn run() -> Result<(), Failure> {
     if args.config.is_none() {
         say(io::stderr(), demo::curl_lines(&config, &url));
     }
-    let stop = serve::told_to_stop().map_err(Failure::running)?;
+    let (drain, bound) = watch::channel(config.drain);
+    let end = End { stop: signals(1)?, hurry: signals(2)?, bound, cut };
+    let mut hangups = Hangups::new(args.config.is_some()).map_err(Failure::running)?;
     say(io::stdout(), format_args!("listening on {url}\n"));
-    serve::serve(listener, stack, stop).await;
-    if let Some(redis) = redis
+
+    let exchange = Exchange::new(stack);
+    let bound_to = args.listen.is_none().then_some(config.listen);
+    let reload = async {
+        loop {
+            hangups.next().await;
+            let mut next = kept.clone();
+            let again = read(&args, bound_to.as_deref()).and_then(|config| {
+                let stack = stack::stack(&config, &mut next).map_err(Failure::configuration)?;
+                Ok((stack, config.drain))
+            });
+            match again {
+                Ok((stack, bound)) => {
+                    kept = next;
+                    exchange.put(stack);
+                    drain.send_replace(bound);
+                    say(io::stderr(), "gateway: the configuration was read again\n");
+                }
+                Err(refusal) => {
+                    say(io::stderr(), format_args!("gateway: {}\ngateway: nothing has changed\n", refusal.message));
+                }
+            }
+        }
+    };
+    tokio::select! {
+        () = serve::serve(listener, exchange.clone(), end) => {}
+        () = reload => {}
+    }
+    if let Some(Err(error)) = kept.log().map(UsageLog::flush) {
+        say(io::stderr(), format_args!("gateway: {error}\n"));
+    }
+    if let Some(redis) = kept.redis()
         && !redis.flush(FLUSH).await
     {
         say(io::stderr(), format_args!("gateway: {} settlements did not reach Redis\n", redis.backlog()));
@@ -86,7 +132,12 @@ async fn run() -> Result<(), Failure> {
     Ok(())
 }
 
-fn read(args: &Args) -> Result<Config, Failure> {
+fn signals(count: usize) -> Result<impl Future<Output = ()>, Failure> {
+    serve::told_to_stop(count).map_err(Failure::running)
+}
+
+/// Reads the file. A gateway that runs already cannot listen anywhere else.
+fn read(args: &Args, bound: Option<&str>) -> Result<Config, Failure> {
     let env = |name: &str| env::var(name).ok();
     let Some(path) = &args.config else {
         return config::parse(demo::FILE, &env)
@@ -95,7 +146,8 @@ fn read(args: &Args) -> Result<Config, Failure> {
     let path_shown = path.display();
     let source = fs::read_to_string(path)
         .map_err(|error| Failure::configuration(format!("{path_shown}: cannot be read: {error}")))?;
-    config::parse(&source, &env).map_err(|refusal| Failure::configuration(format!("{path_shown}:{refusal}")))
+    config::parse_again(&source, &env, bound)
+        .map_err(|refusal| Failure::configuration(format!("{path_shown}:{refusal}")))
 }
 
 async fn listen(address: &str) -> Result<TcpListener, Failure> {

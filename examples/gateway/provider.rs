@@ -4,45 +4,37 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
 use http_body_util::Full;
+use tower::util::BoxCloneSyncService;
 use tower::{Service, ServiceBuilder};
 use tower_completions::client::Client;
 use tower_completions::mock::Mock;
+use tower_completions::route::BoxBody;
 use tower_completions::timeout::TimeoutLayer;
 use tower_completions::translate::bedrock::{Credentials, SigV4Layer};
 use tower_completions::translate::openai::Profile;
 use tower_completions::translate::{
     Anthropic, Azure, Bedrock, Dialect, Gemini, InvalidConfig, OpenAi, anthropic, bedrock, gemini,
 };
-use tower_completions::{BoxError, Model, Secret, TranslateLayer};
+use tower_completions::{BoxError, ChatRequest, Secret, TranslateLayer};
 
-use super::config::{self, Config, Language, Place, Provider, Signing, Timeouts};
+use super::config::{Config, Language, Place, Provider, Signing, Timeouts};
 
-/// The models in the order of the file, each on the service of its provider.
-pub(crate) fn models(config: &Config) -> Result<Vec<Model>, InvalidConfig> {
-    let providers = config.providers.iter().map(|provider| Ok((&provider.name, connect(provider, config)?)));
-    let providers = providers.collect::<Result<Vec<_>, InvalidConfig>>()?;
-    let model = |model: &config::Model| {
-        let (_, make) = providers.iter().find(|(name, _)| **name == model.provider)?;
-        Some(make(model))
-    };
-    Ok(config.models.iter().filter_map(model).collect())
-}
+/// The service of a provider, which all its models share.
+pub(crate) type Connected = BoxCloneSyncService<Request<ChatRequest>, Response<BoxBody>, BoxError>;
 
-/// Makes models that share one service.
-type MakeModel = Box<dyn Fn(&config::Model) -> Model>;
-
-fn connect(provider: &Provider, config: &Config) -> Result<MakeModel, InvalidConfig> {
+/// Makes the service of a provider.
+pub(crate) fn connect(provider: &Provider, config: &Config, client: &Client) -> Result<Connected, InvalidConfig> {
     match provider.language {
-        Language::OpenAi => over_http(provider, config, openai(provider)?, Mock::openai),
-        Language::Anthropic => over_http(provider, config, anthropic(provider, config)?, Mock::anthropic),
-        Language::Gemini => over_http(provider, config, gemini(provider, config)?, Mock::gemini),
-        Language::Azure => over_http(provider, config, azure(provider)?, Mock::azure),
+        Language::OpenAi => over_http(provider, config, client, openai(provider)?, Mock::openai),
+        Language::Anthropic => over_http(provider, config, client, anthropic(provider, config)?, Mock::anthropic),
+        Language::Gemini => over_http(provider, config, client, gemini(provider, config)?, Mock::gemini),
+        Language::Azure => over_http(provider, config, client, azure(provider)?, Mock::azure),
         Language::Bedrock => {
             let dialect = bedrock(provider, config)?;
             match &provider.signing {
-                None => over_http(provider, config, dialect, Mock::bedrock),
+                None => over_http(provider, config, client, dialect, Mock::bedrock),
                 Some(signing) => {
-                    let service = ServiceBuilder::new().layer(signer(signing)?).service(client(&config.timeouts));
+                    let service = ServiceBuilder::new().layer(signer(signing)?).service(client.clone());
                     Ok(serving(provider, &config.timeouts, dialect, service))
                 }
             }
@@ -53,21 +45,18 @@ fn connect(provider: &Provider, config: &Config) -> Result<MakeModel, InvalidCon
 fn over_http<D>(
     provider: &Provider,
     config: &Config,
+    client: &Client,
     dialect: D,
     mock: fn() -> Mock,
-) -> Result<MakeModel, InvalidConfig>
+) -> Result<Connected, InvalidConfig>
 where
     D: Dialect<Decoder: Send> + Send + Sync + 'static,
 {
     let timeouts = &config.timeouts;
     Ok(match provider.place {
         Place::Mock => serving(provider, timeouts, dialect, mock().keep_requests(0)),
-        _ => serving(provider, timeouts, dialect, client(timeouts)),
+        _ => serving(provider, timeouts, dialect, client.clone()),
     })
-}
-
-fn client(timeouts: &Timeouts) -> Client {
-    Client::builder().connect_timeout(timeouts.connect).build()
 }
 
 /// Where a provider is, and its key. What a mock is called nobody asks.
@@ -81,8 +70,9 @@ fn place(provider: &Provider) -> (String, Option<&Secret>) {
 
 /// The models of a provider that take what another model takes: their names there, and the other's.
 fn alike<'a>(provider: &'a Provider, config: &'a Config) -> impl Iterator<Item = (&'a str, &'a str)> {
-    let own = config.models.iter().filter(|model| model.provider == provider.name);
-    own.filter_map(|model| Some((model.upstream.as_str(), model.capabilities_of.as_deref()?)))
+    let targets = config.models.iter().flat_map(|model| model.targets.iter().map(move |target| (model, target)));
+    let own = targets.filter(|(_, target)| target.provider == provider.name);
+    own.filter_map(|(model, target)| Some((target.upstream.as_str(), model.capabilities_of.as_deref()?)))
 }
 
 fn openai(provider: &Provider) -> Result<OpenAi, InvalidConfig> {
@@ -143,7 +133,7 @@ fn signer(signing: &Signing) -> Result<SigV4Layer<Credentials>, InvalidConfig> {
     SigV4Layer::new(&signing.region, credentials)
 }
 
-fn serving<D, S, B>(provider: &Provider, timeouts: &Timeouts, dialect: D, http: S) -> MakeModel
+fn serving<D, S, B>(provider: &Provider, timeouts: &Timeouts, dialect: D, http: S) -> Connected
 where
     D: Dialect<Decoder: Send> + Send + Sync + 'static,
     S: Service<Request<Full<Bytes>>, Response = Response<B>> + Clone + Send + Sync + 'static,
@@ -152,15 +142,15 @@ where
     B: Body<Data = Bytes> + Send + 'static,
     B::Error: Into<BoxError>,
 {
-    let name = provider.name.clone();
     let timeouts = TimeoutLayer::new()
         .first_byte(timeouts.first_byte)
         .first_token(timeouts.first_token)
         .idle(timeouts.idle)
         .total(timeouts.total);
-    let service =
-        ServiceBuilder::new().layer(timeouts).layer(TranslateLayer::new(dialect).provider(name.as_str())).service(http);
-    Box::new(move |model| {
-        Model::new(model.id.as_str(), service.clone()).upstream(model.upstream.as_str()).owned_by(name.as_str())
-    })
+    let service = ServiceBuilder::new()
+        .map_response(|response: Response<_>| response.map(BoxBody::new))
+        .layer(timeouts)
+        .layer(TranslateLayer::new(dialect).provider(provider.name.as_str()))
+        .service(http);
+    BoxCloneSyncService::new(service)
 }

@@ -9,67 +9,50 @@ use http::{Request, Response};
 use http_body::Body;
 use tower::{Service, ServiceBuilder};
 use tower_completions::keep_alive::KeepAliveLayer;
-use tower_completions::limit::redis::{OnStoreError, RedisLimits, RedisOptions};
-use tower_completions::limit::{MemoryLimits, UsageEndpoint};
+use tower_completions::limit::UsageEndpoint;
+use tower_completions::meter::RequestIdLayer;
 use tower_completions::price::PriceBook;
-use tower_completions::{AuthLayer, BoxError, ChatLayer, Endpoint, ModelFilter, ModelRouter, RateLimitLayer};
-use tower_http::request_id::{PropagateRequestIdLayer, SetRequestIdLayer};
+use tower_completions::{AuthLayer, BoxError, ChatLayer, Endpoint, ModelFilter, ModelRouter};
 use tower_http::timeout::RequestBodyTimeoutLayer;
 
-use super::config::{self, Config, Counters};
-use super::provider;
-use super::request_id::RandomId;
+use super::config::Config;
+use super::kept::Kept;
+use super::{ledger, models};
 
 /// How long a client may pause while it sends its request.
 const UPLOAD_PAUSE: Duration = Duration::from_secs(30);
 
-/// Builds the stack for requests with this type of body, and says where limits are counted that have to be sent away
-/// before the process ends.
-pub(crate) fn stack<B>(config: &Config) -> Result<(impl Gateway<B> + use<B>, Option<RedisLimits>), Box<dyn Error>>
+/// Builds the stack for requests with this type of body, on what is kept of an earlier one.
+pub(crate) fn stack<B>(config: &Config, kept: &mut Kept) -> Result<impl Gateway<B> + use<B>, Box<dyn Error>>
 where
     B: Body + Send + 'static,
     B::Data: Send,
     B::Error: Into<BoxError>,
 {
-    let router = ModelRouter::new(provider::models(config)?);
-    let models = router.models();
+    let router = ModelRouter::new(models::models(config, &kept.client(config))?);
+    let list = router.models();
 
     let known = ModelFilter::new(config.models.iter().map(|model| model.id.as_str()));
-    let (limits, redis) = counters(&config.counters)?;
-    let limits = limits.prices(prices(config)).models(known);
+    let log = kept.open_log(config)?;
+    let prices = prices(config);
+    let meter = ledger::meter(log).prices(prices.clone());
+    let limits = kept.limits(&config.counters)?.prices(prices).models(known);
     let usage = limits.usage();
     let chat = ServiceBuilder::new()
+        .layer(kept.shed(config))
         .layer(KeepAliveLayer::new(config.keep_alive))
         .layer(RequestBodyTimeoutLayer::new(UPLOAD_PAUSE))
         .layer(ChatLayer::new())
+        .layer(meter)
+        .layer(kept.drain())
         .layer(limits)
         .service(router);
 
     let service = ServiceBuilder::new()
-        .layer(SetRequestIdLayer::x_request_id(RandomId))
-        .layer(PropagateRequestIdLayer::x_request_id())
+        .layer(RequestIdLayer::new())
         .layer(AuthLayer::new(config.keys.clone()))
-        .service(UsageEndpoint::new(Endpoint::new(chat, models), usage));
-    Ok((service, redis))
-}
-
-/// Limits that are counted in Redis, or in memory.
-fn counters(counters: &Counters) -> Result<(RateLimitLayer, Option<RedisLimits>), Box<dyn Error>> {
-    let Some(url) = &counters.redis else { return Ok((RateLimitLayer::new(MemoryLimits::new()), None)) };
-    let options = RedisOptions::new()
-        .on_store_error(on_store_error(counters.on_store_error))
-        .budget_on_store_error(on_store_error(counters.budget_on_store_error));
-    let (store, worker) = RedisLimits::new(url.expose(), options)?;
-    tokio::spawn(worker.run());
-    Ok((RateLimitLayer::new(store.clone()), Some(store)))
-}
-
-fn on_store_error(choice: config::OnStoreError) -> OnStoreError {
-    match choice {
-        config::OnStoreError::Open => OnStoreError::Open,
-        config::OnStoreError::Closed => OnStoreError::Closed,
-        config::OnStoreError::Local => OnStoreError::Local,
-    }
+        .service(UsageEndpoint::new(Endpoint::new(chat, list), usage));
+    Ok(service)
 }
 
 /// The prices that are known, by the ids of the models that clients ask for.
@@ -100,14 +83,20 @@ mod tests {
     use tower::ServiceExt;
     use tower_completions::mock::Mock;
 
+    use super::super::config;
     use super::*;
+
+    fn built(config: &Config) -> impl Gateway<String> + use<> {
+        let (_, cut) = tokio::sync::watch::channel(false);
+        stack(config, &mut Kept::new(cut)).unwrap()
+    }
 
     async fn ask(config: &str, path: &str, key: &str, body: Value) -> (StatusCode, http::HeaderMap, Value) {
         let config = config::parse(config, &|_| None).unwrap();
         let method = if body.is_null() { "GET" } else { "POST" };
         let request = Request::builder().method(method).uri(path).header("authorization", format!("Bearer {key}"));
         let request = request.body(body.to_string()).unwrap();
-        let (head, body) = stack(&config).unwrap().0.oneshot(request).await.unwrap().into_parts();
+        let (head, body) = built(&config).oneshot(request).await.unwrap().into_parts();
         let body = body.collect().await.map_err(Into::<BoxError>::into).unwrap().to_bytes();
         (head.status, head.headers, serde_json::from_slice(&body).unwrap())
     }
@@ -165,6 +154,43 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn others_stand_in_for_a_provider_that_is_away() {
+        let own = "fallbacks = [\"here\"]\n[[models]]\nid = \"here\"";
+        let fallback = TWO.replace("[[models]]\n        id = \"here\"", own);
+        let spread = fallback.replace(
+            "id = \"here\"\n        provider = \"mock\"\n        upstream = \"somewhere-else\"",
+            "id = \"here\"\nbalance = \"in_order\"\n[[models.targets]]\nprovider = \"closed\"\n[[models.targets]]\nprovider = \"mock\"",
+        );
+        for (file, model, attempts) in [(&fallback, "away", "2"), (&spread, "here", "2"), (&spread, "away", "3")] {
+            let (status, headers, answer) = ask(file, CHAT, "sk-alice", chat(model)).await;
+            assert_eq!(status, StatusCode::OK, "{answer}");
+            let told = ["x-served-model", "x-served-provider", "x-served-attempts"]
+                .map(|name| headers[name].to_str().unwrap());
+            assert_eq!(told, ["here", "mock", attempts]);
+        }
+        let (status, ..) = ask(&fallback, CHAT, "sk-bob", chat("away")).await;
+        assert_eq!(status, StatusCode::BAD_GATEWAY, "bob may not use what stands in");
+
+        let path = std::env::temp_dir().join(format!("gateway-fallback-{}.jsonl", std::process::id()));
+        let _ = std::fs::remove_file(&path);
+        ask(&format!("[usage]\npath = {:?}\n{fallback}", path.to_str().unwrap()), CHAT, "sk-alice", chat("away")).await;
+        let log = std::fs::read_to_string(&path).unwrap();
+        let _ = std::fs::remove_file(&path);
+        let line: Value = serde_json::from_str(log.trim_end()).unwrap();
+        assert_eq!(
+            (&line["model"], &line["served_model"], &line["provider"], &line["attempts"], &line["outcome"]),
+            (&json!("away"), &json!("here"), &json!("mock"), &json!(2), &json!("complete"))
+        );
+        let tries = ["provider", "model", "status", "error_code"]
+            .map(|field| [&line["tries"][0][field], &line["tries"][1][field]]);
+        assert_eq!(
+            json!(tries),
+            json!([["closed", "mock"], ["away", "here"], [null, 200], ["upstream_unreachable", null]]),
+            "{line}"
+        );
+    }
+
+    #[tokio::test]
     async fn each_key_sees_its_models_in_the_order_of_the_file() {
         for (key, expected) in [("sk-alice", json!(["away", "here"])), ("sk-bob", json!(["away"]))] {
             let (_, _, models) = ask(TWO, "/v1/models", key, Value::Null).await;
@@ -209,7 +235,7 @@ mod tests {
         let mut body = chat("slow");
         body["stream"] = true.into();
         let request = Request::post(CHAT).header("authorization", "Bearer sk-alice").body(body.to_string()).unwrap();
-        let answer = stack(&config).unwrap().0.oneshot(request).await.unwrap();
+        let answer = built(&config).oneshot(request).await.unwrap();
         assert_eq!(answer.status(), StatusCode::OK);
         let events = answer.into_body().collect().await.map_err(Into::<BoxError>::into).unwrap().to_bytes();
         let events = std::str::from_utf8(&events).unwrap();

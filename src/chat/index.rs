@@ -1,6 +1,7 @@
 //! The one pass over a request body: where each top-level field and each message lies, and whether they are what they must be.
 
 use std::ops::Range;
+use std::sync::OnceLock;
 
 use super::documented::{BOOL, STRING, STRING_OR_ARRAY, check_type, is_documented, respelled};
 use crate::error::ApiError;
@@ -60,6 +61,8 @@ pub(super) struct Index {
     pub(super) model: Box<str>,
     pub(super) stream: bool,
     pub(super) include_usage: bool,
+    /// What the prompt is worth, once somebody has asked.
+    pub(super) prompt_tokens: OnceLock<u64>,
     /// Whether a message has its content in parts.
     pub(super) has_parts: bool,
     /// Whether a message has another field than `role`, `content` and `name`.
@@ -111,7 +114,8 @@ pub(super) fn read(bytes: Vec<u8>) -> Result<Index, ApiError> {
     let (model, stream, include_usage) = (known.model()?, known.stream(), known.include_usage()?);
     known.check_messages(&messages.spans)?;
     let Messages { spans: messages, has_parts, has_more } = messages;
-    Ok(Index { text: owned, model, stream, include_usage, fields, messages, has_parts, has_more })
+    let prompt_tokens = OnceLock::new();
+    Ok(Index { text: owned, model, stream, include_usage, fields, messages, prompt_tokens, has_parts, has_more })
 }
 
 /// Where the messages are, and what is in any of them.

@@ -24,6 +24,10 @@ impl ChatRequest {
     /// # Ok::<(), tower_completions::ApiError>(())
     /// ```
     pub fn estimated_prompt_tokens(&self) -> u64 {
+        *self.prompt_tokens().get_or_init(|| self.count_prompt_tokens())
+    }
+
+    fn count_prompt_tokens(&self) -> u64 {
         if !self.may_hold_media() {
             return estimated_tokens(self.size() as u64);
         }

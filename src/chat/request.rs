@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -142,6 +142,11 @@ impl ChatRequest {
     /// The size of the client's body in bytes.
     pub fn size(&self) -> usize {
         self.text().len()
+    }
+
+    /// The place for what the prompt is worth, which is computed once.
+    pub(super) fn prompt_tokens(&self) -> &OnceLock<u64> {
+        &self.index.prompt_tokens
     }
 
     /// Whether a message has its content in parts.

@@ -2,7 +2,7 @@ use std::convert::Infallible;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, Method, Request, Response};
 use http_body::Body;
 use tower_service::Service;
@@ -37,11 +37,7 @@ impl<S> Chat<S> {
         if !is_json(headers) {
             return Err(ApiError::unsupported_media_type("Send the request body as 'Content-Type: application/json'."));
         }
-        if headers
-            .get_all(CONTENT_ENCODING)
-            .iter()
-            .any(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity"))
-        {
+        if media_type::is_encoded(headers) {
             return Err(ApiError::unsupported_media_type("Send the request body without a Content-Encoding."));
         }
         let announced = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());

@@ -1,5 +1,6 @@
 //! The errors of what stands behind us.
 
+use http::header::RETRY_AFTER;
 use http::{HeaderName, HeaderValue, StatusCode};
 
 use super::ApiError;
@@ -120,6 +121,13 @@ impl ApiError {
     /// 503 `server_is_overloaded`.
     pub fn overloaded(message: impl Into<Word>) -> Self {
         Self::server_error(StatusCode::SERVICE_UNAVAILABLE, "server_is_overloaded", message)
+    }
+
+    /// 503 `server_shutdown`: we are about to go, and what has not ended by now will not. Another instance may do it.
+    pub fn shutting_down() -> Self {
+        let message = "The server is shutting down; try again.";
+        Self::server_error(StatusCode::SERVICE_UNAVAILABLE, "server_shutdown", message)
+            .with_header(RETRY_AFTER, HeaderValue::from_static("1"))
     }
 
     /// 504 `timeout`.

@@ -396,13 +396,15 @@ pub(super) fn plain_prefix(text: &[u8]) -> usize {
     at + end
 }
 
-/// Where a string ends whose first byte is next: the bytes up to its quote. `None` if it is no string.
-pub(super) fn string_prefix(text: &[u8]) -> Option<usize> {
+/// Where a string ends whose first byte is next: the bytes up to its quote, and whether there are escapes among them. `None`
+/// if it is no string.
+pub(super) fn string_prefix(text: &[u8]) -> Option<(usize, bool)> {
     let mut at = plain_prefix(text);
+    let plain = at;
     loop {
         let rest = text.get(at..)?;
         match rest {
-            [b'"', ..] => return Some(at),
+            [b'"', ..] => return Some((at, at > plain)),
             [b'\\', b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't', ..] => at += 2,
             [b'\\', b'u', digits @ ..] if digits.first_chunk::<4>()?.iter().all(u8::is_ascii_hexdigit) => at += 6,
             _ => return None,

@@ -80,17 +80,21 @@ impl Template {
         for Hole { place, range } in &self.holes {
             rest = rest.strip_prefix(&self.document[from..range.start])?;
             from = range.end;
-            let length = match place {
-                Place::Number(_) => rest.iter().take_while(|byte| byte.is_ascii_digit()).count(),
-                Place::Text | Place::Padding => string_prefix(rest)?,
-            };
-            let (inside, after) = rest.split_at(length);
-            match place {
-                Place::Text => text = Some(Text::escaped(std::str::from_utf8(inside).ok()?)),
-                Place::Padding => padding = Text::escaped(std::str::from_utf8(inside).ok()?),
-                Place::Number(name) => number(*name, whole(inside)?),
+            let inside;
+            if let Place::Number(name) = place {
+                (inside, rest) = rest.split_at(rest.iter().take_while(|byte| byte.is_ascii_digit()).count());
+                number(*name, whole(inside)?);
+                continue;
             }
-            rest = after;
+            let (length, has_escapes) = string_prefix(rest)?;
+            (inside, rest) = rest.split_at(length);
+            let inside = std::str::from_utf8(inside).ok()?;
+            let inside = if has_escapes { Text::escaped(inside) } else { Text::plain_json(inside) };
+            if *place == Place::Text {
+                text = Some(inside);
+            } else {
+                padding = inside;
+            }
         }
         let text = text?;
         (rest == &self.document[from..]).then_some(Found { text, padding })

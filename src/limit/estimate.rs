@@ -1,5 +1,7 @@
 //! What a request may cost, before anybody knows.
 
+use std::sync::Arc;
+
 use super::learned::Slot;
 use super::limiter::Limiter;
 use super::store::{Cost, Subject};
@@ -18,7 +20,9 @@ pub(super) struct Estimate {
     pub(super) output: u64,
     /// How many choices were asked for.
     choices: u64,
-    /// The price of the model that was asked for.
+    /// The model that was asked for.
+    pub(super) model: Arc<str>,
+    /// Its price.
     pub(super) price: Option<Price>,
     slot: Slot,
 }
@@ -33,6 +37,7 @@ impl Estimate {
             prompt: chat.estimated_prompt_tokens(),
             output: each.saturating_mul(choices),
             choices,
+            model: model.into(),
             price: limiter.prices.get(model),
             slot,
         }
@@ -84,8 +89,6 @@ pub(super) fn unpriced(model: &str, known: &ModelFilter, principal: Option<&Prin
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::super::testing::Script;
     use super::*;
     use crate::clock::SystemClock;

@@ -18,6 +18,7 @@ use super::store::{Admission, Left, Refusal};
 use crate::body::ResponseBody;
 use crate::chat::ChatRequest;
 use crate::error::{ApiError, BoxError};
+use crate::usage::Attempts;
 
 const SHADOW: HeaderName = HeaderName::from_static("x-ratelimit-shadow");
 
@@ -47,6 +48,7 @@ pub(super) struct Waiting<S> {
     pub(super) request: Request<ChatRequest>,
     pub(super) limiter: Arc<Limiter>,
     pub(super) estimate: Estimate,
+    pub(super) attempts: Attempts,
     pub(super) notes: Notes,
 }
 
@@ -100,11 +102,11 @@ where
 {
     /// The store has answered: the request goes on, or it does not.
     fn go_on(self, answer: Result<Admission, BoxError>) -> State<S, S::Future> {
-        let Self { mut service, request, limiter, estimate, mut notes } = self;
+        let Self { mut service, request, limiter, estimate, attempts, mut notes } = self;
         let mut guard = None;
         let refusal = match answer {
             Ok(Admission::Admitted { reservation, left, overrun }) => {
-                guard = Some(Guard::new(Arc::clone(&limiter), reservation, estimate));
+                guard = Some(Guard::new(Arc::clone(&limiter), reservation, estimate, attempts));
                 (notes.left, notes.refusal) = (left, overrun);
                 None
             }

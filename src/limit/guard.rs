@@ -7,9 +7,8 @@ use http::{Response, StatusCode};
 use super::estimate::{Estimate, cost};
 use super::limiter::Limiter;
 use super::store::{Cost, Reservation};
-use crate::error::{BoxError, is_answer_timeout};
-use crate::price::Price;
-use crate::usage::{Observed, Served, UsageCell, UsageSource};
+use crate::error::{ApiError, BoxError, is_answer_timeout};
+use crate::usage::{Answered, Attempts, UsageSource};
 
 /// Settles one reservation, exactly once: at the latest when it is dropped, with what is known by then.
 ///
@@ -19,6 +18,7 @@ pub(super) struct Guard {
     /// `None` once it is settled.
     reservation: Option<Reservation>,
     estimate: Estimate,
+    attempts: Attempts,
     stage: Stage,
 }
 
@@ -29,12 +29,12 @@ enum Stage {
     /// The inner service was asked.
     Called,
     /// An answer is under way.
-    Answering { cell: UsageCell, price: Option<Price> },
+    Answering(Answered),
 }
 
 impl Guard {
-    pub(super) fn new(limiter: Arc<Limiter>, reservation: Reservation, estimate: Estimate) -> Self {
-        Self { limiter, reservation: Some(reservation), estimate, stage: Stage::Admitted }
+    pub(super) fn new(limiter: Arc<Limiter>, reservation: Reservation, estimate: Estimate, attempts: Attempts) -> Self {
+        Self { limiter, reservation: Some(reservation), estimate, attempts, stage: Stage::Admitted }
     }
 
     /// The inner service was asked: from here on a provider may do the work, and bill it.
@@ -44,57 +44,66 @@ impl Guard {
 
     /// There is no answer.
     pub(super) fn failed(mut self, error: &BoxError) {
-        let actual = if is_answer_timeout(&**error) { self.estimate.prompt_cost() } else { request_alone() };
+        self.attempts.failed(&ApiError::from_error(&**error));
+        let unlisted = || if is_answer_timeout(&**error) { self.estimate.prompt_cost() } else { request_alone() };
+        let actual = self.billed(None).unwrap_or_else(unlisted);
         self.settle(actual);
     }
 
     /// The head of an answer is there. `None` if that is all that matters of it.
     pub(super) fn answered<B>(mut self, response: &Response<B>) -> Option<Self> {
-        let cell = response.extensions().get::<UsageCell>();
-        let served = response.extensions().get::<Served>();
-        let status = response.status();
-        if !status.is_success() {
-            let actual = match (cell, served) {
-                (None, None) if status.is_client_error() => Cost::default(),
-                _ => self.error_cost(status, cell.map(UsageCell::observed).unwrap_or_default()),
-            };
+        let answered = Answered::new(response);
+        if !answered.status.is_success() {
+            let actual = self.error_cost(&answered);
             self.settle(actual);
             return None;
         }
-        let price =
-            served.and_then(|served| self.limiter.prices.get(&served.model)).or_else(|| self.estimate.price.clone());
-        self.stage = Stage::Answering { cell: cell.cloned().unwrap_or_default(), price };
+        self.stage = Stage::Answering(answered);
         Some(self)
     }
 
     /// A provider's error costs its request, and what the provider said that it had used. One that did not answer in
-    /// time may have read the prompt.
-    fn error_cost(&self, status: StatusCode, observed: Observed) -> Cost {
-        let is_timeout = status == StatusCode::GATEWAY_TIMEOUT;
-        match observed.usage {
-            Some(_) => cost(&observed.settled(self.estimate.prompt).0, self.estimate.price.as_ref()),
-            None if is_timeout => self.estimate.prompt_cost(),
-            None => request_alone(),
+    /// time may have read the prompt. What reached nobody costs nothing.
+    fn error_cost(&self, answered: &Answered) -> Cost {
+        let was_sent = answered.cell.is_some() || answered.served.is_some();
+        let is_timeout = answered.status == StatusCode::GATEWAY_TIMEOUT;
+        match self.billed(Some(answered)) {
+            Some(cost) if self.attempts.count() > 0 || cost.tokens > 0 => cost,
+            _ if is_timeout => self.estimate.prompt_cost(),
+            _ if !was_sent && answered.status.is_client_error() => Cost::default(),
+            _ => request_alone(),
         }
     }
 
     /// Whether the answer is complete, so that the truth is known before the body has ended.
     pub(super) fn is_complete(&self) -> bool {
-        matches!(&self.stage, Stage::Answering { cell, .. } if cell.is_complete())
+        matches!(&self.stage, Stage::Answering(Answered { cell: Some(cell), .. }) if cell.is_complete())
     }
 
     fn actual(&self) -> Cost {
         match &self.stage {
             Stage::Admitted => Cost::default(),
-            Stage::Called => self.estimate.prompt_cost(),
-            Stage::Answering { cell, price } => {
-                let (usage, source) = cell.observed().settled(self.estimate.prompt);
-                if source == UsageSource::Reported {
-                    self.estimate.learn(&self.limiter, &usage);
-                }
-                cost(&usage, price.as_ref())
-            }
+            Stage::Called => self.billed(None).unwrap_or_else(|| self.estimate.prompt_cost()),
+            Stage::Answering(answered) => self.billed(Some(answered)).unwrap_or_else(request_alone),
         }
+    }
+
+    /// One request, and what all attempts at it used: the sum that the ledger has. `None` if there was no attempt that
+    /// anybody knows of. A model without a price costs what the one costs that was asked for.
+    fn billed(&self, answered: Option<&Answered>) -> Option<Cost> {
+        let (list, serving) = self.attempts.tried(&self.estimate.model, answered);
+        let mut sum = (!list.is_empty()).then(request_alone)?;
+        for (at, attempt) in list.iter().enumerate() {
+            let (usage, source) = attempt.settled(self.estimate.prompt);
+            if at == serving && answered.is_some() && source == UsageSource::Reported {
+                self.estimate.learn(&self.limiter, &usage);
+            }
+            let price = self.limiter.prices.get(&attempt.model);
+            let cost = cost(&usage, price.as_ref().or(self.estimate.price.as_ref()));
+            sum.tokens = sum.tokens.saturating_add(cost.tokens);
+            sum.nano_usd = sum.nano_usd.saturating_add(cost.nano_usd);
+        }
+        Some(sum)
     }
 
     fn settle(&mut self, actual: Cost) {

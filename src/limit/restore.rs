@@ -31,8 +31,8 @@ impl<C: Clock> MemoryLimits<C> {
     /// Counts what a usage log says was spent, so that budgets survive a restart. Call it before requests are served.
     ///
     /// The log has one JSON object on each line, with `key` (the caller's id), `cost_usd` (a decimal string, or null where
-    /// nobody knows) and `time` (RFC 3339, in UTC); other fields are not looked at. It is read line by line, whatever its
-    /// length. `subjects` says who pays for a caller: the caller itself, and its scopes, with their limits.
+    /// nobody knows), `time` (RFC 3339, in UTC) and, if it is there, `duration_ms`; other fields are not looked at. It is
+    /// read line by line, whatever its length. `subjects` says who pays for a caller: the caller itself, and its scopes, with their limits.
     ///
     /// ```
     /// use tower_completions::auth::{Budget, Limits};
@@ -111,16 +111,19 @@ struct Entry {
 impl Entry {
     fn read(line: &[u8]) -> Option<Self> {
         let line = Raw::from_bytes(line.trim_ascii()).ok()?;
-        let (mut key, mut time, mut cost) = (None, None, None);
+        let (mut key, mut time, mut cost, mut duration) = (None, None, None, 0);
         for (name, value) in line.fields() {
             match &*name.to_str() {
                 "key" => key = Some(value),
                 "time" => time = value.as_str(),
                 "cost_usd" => cost = Some(value),
+                "duration_ms" => duration = value.as_u64().unwrap_or(0),
                 _ => {}
             }
         }
-        let (key, cost, time) = (key?, cost?, read_time(&time?)?);
+        let (key, cost) = (key?, cost?);
+        // What is spent is spent when the answer ends.
+        let time = read_time(&time?)?.saturating_add(Duration::from_millis(duration));
         if key.is_null() || cost.is_null() {
             return Some(Self { key: String::new(), time, spent: None });
         }

@@ -15,6 +15,7 @@ use crate::auth::Principal;
 use crate::body::ResponseBody;
 use crate::chat::ChatRequest;
 use crate::error::BoxError;
+use crate::usage::Attempts;
 
 /// The service that [`RateLimitLayer`](super::RateLimitLayer) makes.
 pub struct RateLimit<S> {
@@ -41,7 +42,7 @@ where
         self.inner.poll_ready(cx).map_err(Into::into)
     }
 
-    fn call(&mut self, request: Request<ChatRequest>) -> Self::Future {
+    fn call(&mut self, mut request: Request<ChatRequest>) -> Self::Future {
         let chat = request.body();
         let subjects = self.limiter.subjects(request.extensions(), chat.model());
         if subjects.is_empty() {
@@ -62,8 +63,9 @@ where
         let ask = Ask { subjects, estimate: estimate.cost(), enforce: self.limiter.enforce };
         let admitting = self.limiter.admit(ask);
         let limiter = Arc::clone(&self.limiter);
+        let attempts = Attempts::of(request.extensions_mut());
         let notes = Notes { is_unpriced, ..Notes::default() };
-        ResponseFuture::admitting(admitting, Waiting { service, request, limiter, estimate, notes })
+        ResponseFuture::admitting(admitting, Waiting { service, request, limiter, estimate, attempts, notes })
     }
 }
 

@@ -57,6 +57,8 @@ struct State {
     closed: bool,
     deserted: bool,
     dropped: u64,
+    /// Receipts that were taken by somebody who has yet to say that they are safe.
+    in_flight: usize,
 }
 
 impl Channel {
@@ -88,6 +90,41 @@ impl ChannelSink {
     /// How many receipts were dropped because the channel was full, or nobody was there to take them.
     pub fn dropped(&self) -> u64 {
         self.shared.lock().dropped
+    }
+}
+
+/// For whoever brings receipts somewhere else.
+#[cfg(any(feature = "postgres", feature = "redis"))]
+impl ChannelSink {
+    /// How many receipts are not known to be safe.
+    pub(super) fn backlog(&self) -> usize {
+        let state = self.shared.lock();
+        state.receipts.len() + state.in_flight
+    }
+}
+
+#[cfg(any(feature = "postgres", feature = "redis"))]
+impl Receipts {
+    /// Waits for receipts and takes some of them, which are in flight until [`safe`](Self::safe). False when there will be
+    /// none any more.
+    pub(super) async fn take(&mut self, most: usize, into: &mut Vec<Receipt>) -> bool {
+        poll_fn(|cx| {
+            let mut state = self.0.lock();
+            let count = state.receipts.len().min(most);
+            if count == 0 && !state.closed {
+                state.waker = Some(cx.waker().clone());
+                return Poll::Pending;
+            }
+            into.extend(state.receipts.drain(..count));
+            state.in_flight = into.len();
+            Poll::Ready(count > 0)
+        })
+        .await
+    }
+
+    /// Those that were taken are safe.
+    pub(super) fn safe(&mut self) {
+        self.0.lock().in_flight = 0;
     }
 }
 
@@ -152,7 +189,7 @@ impl Drop for Receipts {
         let mut state = self.0.lock();
         state.deserted = true;
         let left = std::mem::take(&mut state.receipts);
-        state.dropped += left.len() as u64;
+        state.dropped += (left.len() + std::mem::take(&mut state.in_flight)) as u64;
         drop(state);
     }
 }

@@ -26,12 +26,36 @@
 //! With a router of the host's own, [`ModelRouter`] goes under `/v1/chat/completions` and [`ModelRouter::models`] under
 //! `/v1/models` and `/v1/models/{*id}`; [`Endpoint`] is for hosts that have none.
 
+//!
+//! # When somebody fails
+//!
+//! Three layers of it, each of use alone, and each until the first byte of an answer, never after it: [`RetryPolicy`] asks the
+//! same provider again, [`Targets`] asks another place for the same model and lets the broken one rest, and
+//! [`Model::fallbacks`] let another model stand in. Which failure leads where is a
+//! [`FailureClass`](crate::error::FailureClass); `docs/routing.md` has the table.
+
+mod boxed;
 mod endpoint;
+mod fallback;
+mod future;
 mod model;
 mod models;
+#[cfg(feature = "retry")]
+mod retry;
 mod router;
+mod served;
+mod targets;
+#[cfg(test)]
+mod testing;
 
+pub use boxed::BoxBody;
 pub use endpoint::{Endpoint, EndpointFuture};
-pub use model::{BoxBody, Model};
+pub use future::ResponseFuture;
+pub use model::Model;
 pub use models::Models;
-pub use router::{ModelRouter, ResponseFuture};
+#[cfg(feature = "retry")]
+pub use retry::{RetryPolicy, RetryWait};
+pub use router::ModelRouter;
+pub use targets::{
+    Balance, Health, StickyKey, Target, TargetBody, TargetSnapshot, TargetState, Targets, TargetsFuture,
+};

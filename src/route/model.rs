@@ -5,23 +5,15 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use bytes::{BufMut, Bytes};
 use http::{Request, Response};
 use http_body::Body;
-use http_body_util::BodyExt;
-use http_body_util::combinators::UnsyncBoxBody;
-use tower::ServiceExt;
-use tower::util::BoxCloneSyncService;
 use tower_service::Service;
 
+use super::boxed::{BoxService, boxed};
+use super::fallback::{Chain, Fallbacks};
 use crate::chat::ChatRequest;
 use crate::error::BoxError;
 use crate::json::{write_str, write_u64};
 
-/// The body of whatever service answers a model.
-pub type BoxBody = UnsyncBoxBody<Bytes, BoxError>;
-
-/// The service behind a model, whatever its type.
-pub(super) type BoxService = BoxCloneSyncService<Request<ChatRequest>, Response<BoxBody>, BoxError>;
-
-/// A model that clients can ask for: its id, what they are told about it, and the service that answers.
+/// A model that clients can ask for: its id, what they are told about it, the service that answers, and who stands in for it.
 #[derive(Clone)]
 pub struct Model {
     id: Arc<str>,
@@ -29,13 +21,14 @@ pub struct Model {
     owned_by: Arc<str>,
     created: u64,
     service: BoxService,
+    fallbacks: Fallbacks,
 }
 
 impl Model {
     /// A model with this id, answered by this service.
     ///
-    /// The service can be a [`Translate`](crate::translate::Translate) around an HTTP client, or anything else that takes
-    /// a [`ChatRequest`]: a model in the same process, a queue, a mock.
+    /// The service can be a [`Translate`](crate::translate::Translate) around an HTTP client, [`Targets`](super::Targets)
+    /// for several of these, or anything else that takes a [`ChatRequest`]: a model in the same process, a queue, a mock.
     pub fn new<S, B>(id: impl Into<Arc<str>>, service: S) -> Self
     where
         S: Service<Request<ChatRequest>, Response = Response<B>> + Clone + Send + Sync + 'static,
@@ -44,15 +37,13 @@ impl Model {
         B: Body<Data = Bytes> + Send + 'static,
         B::Error: Into<BoxError>,
     {
-        let service = service
-            .map_response(|response: Response<B>| response.map(|body| body.map_err(Into::into).boxed_unsync()))
-            .map_err(Into::into);
         Self {
             id: id.into(),
             upstream: None,
             owned_by: "tower-completions".into(),
             created: seconds(SystemTime::now()),
-            service: BoxCloneSyncService::new(service),
+            service: boxed(service),
+            fallbacks: Fallbacks::default(),
         }
     }
 
@@ -60,6 +51,31 @@ impl Model {
     #[must_use]
     pub fn upstream(mut self, name: impl Into<Arc<str>>) -> Self {
         self.upstream = Some(name.into());
+        self
+    }
+
+    /// The models that are tried in its place, in this order, when it fails before the first byte of an answer: see
+    /// [`FailureClass::falls_back`](crate::error::FailureClass::falls_back).
+    ///
+    /// Only this list counts, not the fallbacks of a fallback. An id that the router does not know is passed over, and so is
+    /// one that the caller's [`ModelFilter`](crate::ModelFilter) does not allow.
+    #[must_use]
+    pub fn fallbacks(mut self, ids: impl IntoIterator<Item = impl Into<Arc<str>>>) -> Self {
+        self.fallbacks.set(Chain::Usual, ids);
+        self
+    }
+
+    /// The models that are tried when the prompt is too long for this one: larger ones. None by default.
+    #[must_use]
+    pub fn context_window_fallbacks(mut self, ids: impl IntoIterator<Item = impl Into<Arc<str>>>) -> Self {
+        self.fallbacks.set(Chain::ContextWindow, ids);
+        self
+    }
+
+    /// The models that are tried when the provider's policy on content refuses the prompt with an error. None by default.
+    #[must_use]
+    pub fn content_policy_fallbacks(mut self, ids: impl IntoIterator<Item = impl Into<Arc<str>>>) -> Self {
+        self.fallbacks.set(Chain::ContentPolicy, ids);
         self
     }
 
@@ -81,12 +97,14 @@ impl Model {
         &self.id
     }
 
+    pub(super) fn stand_ins(&self) -> &Fallbacks {
+        &self.fallbacks
+    }
+
     /// The request as the service gets it: under the model's name upstream.
     pub(super) fn prepare(&self, chat: ChatRequest) -> ChatRequest {
-        match &self.upstream {
-            Some(upstream) => chat.with_model(upstream.clone()),
-            None => chat,
-        }
+        let name = self.upstream.as_ref().unwrap_or(&self.id);
+        if chat.model() == &**name { chat } else { chat.with_model(name.clone()) }
     }
 
     pub(super) fn service(&self) -> BoxService {

@@ -1,31 +1,31 @@
 use std::collections::HashMap;
 use std::fmt;
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
-use bytes::Bytes;
-use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Request, Response};
-use http_body::Body;
-use pin_project_lite::pin_project;
-use tower::util::Oneshot;
+use http::{Extensions, Request, Response};
 use tower_service::Service;
 
-use super::model::{BoxBody, BoxService, Model};
+use super::boxed::BoxBody;
+use super::future::ResponseFuture;
+use super::model::Model;
 use super::models::Models;
 use crate::auth::Principal;
 use crate::body::ResponseBody;
 use crate::chat::ChatRequest;
-use crate::error::{ApiError, BoxError};
-use crate::usage::Served;
+use crate::error::BoxError;
 
 /// Finds the service that answers a model.
 ///
 /// A model that does not exist, and one that the [`Principal`]'s filter does not allow, both answer 404
 /// `model_not_found`: what a key may not use looks like what is not there. Without a principal every model is allowed.
 ///
-/// Who answered is in the extension [`Served`], and in the headers `x-served-model` and `x-served-provider`.
+/// A model that fails before the first byte of its answer may have [others](Model::fallbacks) that stand in for it: each gets
+/// the client's request anew, in its own protocol. Whether one is tried, the [class](crate::error::FailureClass) of the
+/// failure decides. When all have failed, the client is told of the failure of the model that it asked for.
+///
+/// Who answered is in the extension [`Served`](crate::Served), and in the headers `x-served-model`, `x-served-provider` and
+/// `x-served-attempts`. What was tried is in the request's [`Attempts`](crate::Attempts), if somebody has put them there.
 ///
 /// Always ready: the services of its models are waited for one request at a time. Cheap to clone.
 #[derive(Clone, Default)]
@@ -43,7 +43,12 @@ pub(super) struct Registry {
 impl Registry {
     /// The model of this id, if the caller may know of it.
     pub(super) fn find(&self, id: &str, caller: &Extensions) -> Option<&Model> {
-        self.by_id.get(id).map(|&at| &self.models[at]).filter(|model| is_allowed(model, caller))
+        self.position(id, caller).map(|at| &self.models[at])
+    }
+
+    /// The place of that model.
+    pub(super) fn position(&self, id: &str, caller: &Extensions) -> Option<usize> {
+        self.by_id.get(id).copied().filter(|&at| is_allowed(&self.models[at], caller))
     }
 
     /// The models that the caller may know of.
@@ -100,76 +105,10 @@ impl Service<Request<ChatRequest>> for ModelRouter {
     }
 
     fn call(&mut self, request: Request<ChatRequest>) -> ResponseFuture {
-        let Some(model) = self.models.find(request.body().model(), request.extensions()) else {
-            return ResponseFuture::not_found(request.body().model());
-        };
-        let id = model.id().clone();
-        ResponseFuture::calling(id, model.service(), request.map(|chat| model.prepare(chat)))
-    }
-}
-
-pin_project! {
-    /// The answer of the service that [`ModelRouter`] found.
-    #[must_use = "futures do nothing unless polled"]
-    pub struct ResponseFuture {
-        #[pin]
-        call: Option<Oneshot<BoxService, Request<ChatRequest>>>,
-        model: Arc<str>,
-    }
-}
-
-impl ResponseFuture {
-    fn not_found(model: &str) -> Self {
-        Self { call: None, model: model.into() }
-    }
-
-    fn calling(model: Arc<str>, service: BoxService, request: Request<ChatRequest>) -> Self {
-        Self { call: Some(Oneshot::new(service, request)), model }
-    }
-}
-
-impl Future for ResponseFuture {
-    type Output = Result<Response<ResponseBody<BoxBody>>, BoxError>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.project();
-        let Some(call) = this.call.as_pin_mut() else {
-            return Poll::Ready(Ok(ApiError::model_not_found(this.model).into_response()));
-        };
-        let mut response = ready!(call.poll(cx))?.map(ResponseBody::inner);
-        name_server(&mut response, this.model);
-        Poll::Ready(Ok(response))
-    }
-}
-
-impl fmt::Debug for ResponseFuture {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ResponseFuture").field("model", &self.model).finish_non_exhaustive()
-    }
-}
-
-/// Says who served: in the extension for the layers outside, in headers for the client. An answer that nobody served,
-/// because it was refused on the way, names nobody.
-fn name_server(response: &mut Response<impl Body<Data = Bytes>>, model: &Arc<str>) {
-    let is_success = response.status().is_success();
-    if let Some(served) = response.extensions_mut().get_mut::<Served>() {
-        served.model = model.clone();
-    } else if is_success {
-        response.extensions_mut().insert(Served::new("in-process", model.clone()));
-    }
-    if let Some(served) = response.extensions().get::<Served>().filter(|_| is_success).cloned() {
-        let headers = response.headers_mut();
-        set(headers, HeaderName::from_static("x-served-model"), &served.model);
-        set(headers, HeaderName::from_static("x-served-provider"), &served.provider);
-    }
-}
-
-/// Sets a header, unless the value is one that clients would not read as it was meant.
-fn set(headers: &mut HeaderMap, name: HeaderName, value: &str) {
-    if let Ok(value) = HeaderValue::from_str(value)
-        && value.to_str().is_ok()
-    {
-        headers.insert(name, value);
+        match self.models.position(request.body().model(), request.extensions()) {
+            Some(at) => ResponseFuture::calling(self.models.clone(), at, request),
+            None => ResponseFuture::not_found(request.body().model()),
+        }
     }
 }
 
@@ -177,11 +116,14 @@ fn set(headers: &mut HeaderMap, name: HeaderName, value: &str) {
 mod tests {
     use std::convert::Infallible;
 
+    use bytes::Bytes;
     use http_body_util::{BodyExt, Full};
     use tower::{ServiceExt, service_fn};
 
     use super::*;
     use crate::auth::ModelFilter;
+    use crate::error::ApiError;
+    use crate::usage::Served;
 
     /// Answers with the body that arrives.
     fn model(id: &str) -> Model {

@@ -9,6 +9,7 @@ use pin_project_lite::pin_project;
 use super::body::TimeoutBody;
 use super::watch::Watch;
 use crate::error::{ApiError, BoxError};
+use crate::usage::Attempts;
 
 pin_project! {
     /// The future of [`Timeout`](super::Timeout).
@@ -18,12 +19,13 @@ pin_project! {
         inner: F,
         // `None` when the response is there.
         watch: Option<Watch>,
+        attempts: Attempts,
     }
 }
 
 impl<F> ResponseFuture<F> {
-    pub(super) fn new(inner: F, watch: Watch) -> Self {
-        Self { inner, watch: Some(watch) }
+    pub(super) fn new(inner: F, watch: Watch, attempts: Attempts) -> Self {
+        Self { inner, watch: Some(watch), attempts }
     }
 }
 
@@ -47,7 +49,10 @@ where
             Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
             Poll::Pending => {
                 let kind = ready!(watch.poll(cx));
-                Poll::Ready(Err(watch.fail(kind).into()))
+                let error = watch.fail(kind);
+                // A meter inside would take what is dropped for a client that left.
+                this.attempts.give_up(&error);
+                Poll::Ready(Err(error.into()))
             }
         }
     }

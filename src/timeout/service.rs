@@ -9,6 +9,7 @@ use super::limits::Limits;
 use super::watch::Watch;
 use crate::chat::ChatRequest;
 use crate::error::BoxError;
+use crate::usage::Attempts;
 
 /// The service that [`TimeoutLayer`](super::TimeoutLayer) makes. What came too late is an error from it, as with tower's
 /// own: the border makes an answer of it, and a router may ask somebody else.
@@ -37,8 +38,9 @@ where
         self.inner.poll_ready(cx).map_err(Into::into)
     }
 
-    fn call(&mut self, request: Request<ChatRequest>) -> Self::Future {
+    fn call(&mut self, mut request: Request<ChatRequest>) -> Self::Future {
         let watch = Watch::start(self.limits, request.body().stream());
-        ResponseFuture::new(self.inner.call(request), watch)
+        let attempts = Attempts::of(request.extensions_mut());
+        ResponseFuture::new(self.inner.call(request), watch, attempts)
     }
 }

@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use http::header::{CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER};
+use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::response::Parts;
 use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use http_body::Body;
@@ -15,7 +15,7 @@ use super::dialect::Decode;
 use crate::body::ResponseBody;
 use crate::chat::{AnswerHead, AnswerWriter, ChunkWriter, stream_headers};
 use crate::collect::{Collect, CollectError};
-use crate::error::{ApiError, BoxError};
+use crate::error::{ApiError, BoxError, FailureClass};
 use crate::media_type;
 use crate::usage::{Attempts, Served, UsageCell};
 
@@ -90,6 +90,7 @@ type Translated<D, B> = Response<ResponseBody<AnswerBody<D, B>>>;
 
 /// The head of the answer is there.
 struct Reading<D, B> {
+    status: StatusCode,
     headers: HeaderMap,
     cell: UsageCell,
     served: Served,
@@ -100,7 +101,6 @@ struct Reading<D, B> {
 #[allow(clippy::large_enum_variant, reason = "one of these lives in each future, whatever its variant")]
 enum ReadingBody<D, B> {
     Error {
-        status: StatusCode,
         body: Whole<B>,
         decoder: D,
     },
@@ -169,7 +169,7 @@ where
         let body = Box::pin(body);
         let body = if !head.status.is_success() {
             let body = Whole { body, collect: Collect::cut(MAX_ERROR) };
-            ReadingBody::Error { status: head.status, body, decoder }
+            ReadingBody::Error { body, decoder }
         } else if !streaming || is_json(&head.headers) {
             let writer = AnswerWriter::with_head(streaming, show_usage, answer_head, cell.clone());
             ReadingBody::Answer { body: Whole { body, collect: Collect::all(max_answer) }, decoder, writer }
@@ -177,7 +177,7 @@ where
             let writer = ChunkWriter::new(answer_head, cell.clone(), show_usage);
             ReadingBody::Stream { body: Some(AnswerBody::new(body, decoder, writer, cell.clone())) }
         };
-        Self { headers: head.headers, cell, served, dropped, body }
+        Self { status: head.status, headers: head.headers, cell, served, dropped, body }
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Translated<D, B>, ApiError>> {
@@ -186,20 +186,20 @@ where
             return Poll::Ready(Err(ApiError::upstream_error("The upstream provider compressed its answer unasked.")));
         }
         match &mut self.body {
-            ReadingBody::Error { status, body, decoder } => {
+            ReadingBody::Error { body, decoder } => {
                 // A status says enough where its words cannot be read.
                 let body = if is_compressed { Bytes::new() } else { ready!(body.poll(cx)).unwrap_or_default() };
-                let error = if status.is_redirection() {
+                let error = if self.status.is_redirection() {
                     ApiError::upstream_error("The upstream provider answered with a redirect, which is not followed.")
                 } else {
-                    decoder.error(*status, &body)
+                    decoder.error(self.status, &body)
                 };
                 Poll::Ready(Err(error))
             }
             ReadingBody::Answer { body, decoder, writer } => {
                 let body = ready!(body.poll(cx))?;
                 decoder.whole(body, writer)?;
-                let whole = writer.take().ok_or_else(unfinished)?;
+                let whole = all(writer).ok_or_else(unfinished)?;
                 Poll::Ready(Ok(writer.respond(ResponseBody::full(whole))))
             }
             ReadingBody::Stream { body } => {
@@ -217,7 +217,7 @@ where
     }
 
     fn is_compressed(&self) -> bool {
-        self.headers.get(CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity")
+        media_type::is_encoded(&self.headers)
     }
 
     fn respond(self, outcome: Result<Translated<D, B>, ApiError>) -> Translated<D, B> {
@@ -225,7 +225,9 @@ where
             Ok(response) => response,
             Err(error) => {
                 self.cell.record(|seen| seen.fail(&error));
+                let class = FailureClass::of_upstream(self.status, &error);
                 let mut response = error.into_response();
+                response.extensions_mut().insert(class);
                 for name in RETRY_HEADERS {
                     if let Some(value) = self.headers.get(&name) {
                         response.headers_mut().entry(name).or_insert_with(|| value.clone());
@@ -244,6 +246,17 @@ where
         response.extensions_mut().insert(self.served);
         response
     }
+}
+
+/// All that has been written; in one piece already, but where a stream came under the name of JSON.
+fn all(writer: &mut AnswerWriter) -> Option<Bytes> {
+    let first = writer.take()?;
+    let Some(second) = writer.take() else { return Some(first) };
+    let mut all = [first, second].concat();
+    while let Some(more) = writer.take() {
+        all.extend_from_slice(&more);
+    }
+    Some(all.into())
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
@@ -269,7 +282,10 @@ where
             let next = match state.as_mut().project() {
                 StateProj::Refused { error } => {
                     let error = error.take().unwrap_or_else(ApiError::internal);
-                    return Poll::Ready(Ok(error.into_response()));
+                    let class = FailureClass::of_refusal(&error);
+                    let mut response = error.into_response();
+                    response.extensions_mut().insert(class);
+                    return Poll::Ready(Ok(response));
                 }
                 StateProj::Calling { future, answer } => {
                     let response = ready!(future.poll(cx));

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use http::{Extensions, StatusCode};
 
-use super::observed::UsageCell;
+use super::observed::{Observed, UsageCell};
 use super::tokens::{Usage, UsageSource};
 use crate::error::ApiError;
 
@@ -37,6 +37,7 @@ pub struct Attempts {
 struct List {
     first: Option<Attempt>,
     more: Vec<Attempt>,
+    given_up: Option<ApiError>,
 }
 
 /// One request to a provider.
@@ -56,13 +57,22 @@ pub struct Attempt {
 }
 
 impl Attempt {
+    /// The attempt of a service that answered without saying that it was one.
+    pub(super) fn unlisted(model: Arc<str>, status: StatusCode, cell: UsageCell) -> Self {
+        Self { provider: "".into(), model, status: Some(status), cell, broke: false }
+    }
+
     /// What the attempt used, as far as anybody knows: the one sum that limits and ledger charge. `prompt_tokens` is what
-    /// the prompt is worth where the provider has said nothing of it. See [`Observed::settled`](super::Observed::settled).
+    /// the prompt is worth where the provider has said nothing of it. See [`Observed::settled`].
     ///
     /// Who was sent a request and has said nothing may have read it; who has answered with an error, or broke the
     /// connection before there was an answer, has used what it says and otherwise nothing.
     pub fn settled(&self, prompt_tokens: u64) -> (Usage, UsageSource) {
-        let seen = self.cell.observed();
+        self.cell.look(|seen| self.settled_as(seen, prompt_tokens))
+    }
+
+    /// The same, for whoever has looked into the cell already.
+    pub(crate) fn settled_as(&self, seen: &Observed, prompt_tokens: u64) -> (Usage, UsageSource) {
         let is_error = self.broke || self.status.is_some_and(|status| !status.is_success());
         if is_error && seen.failure.is_none() && seen.usage.is_none() && seen.text_bytes == 0 {
             return (Usage::default(), UsageSource::None);
@@ -134,6 +144,24 @@ impl Attempts {
                 seen.fail(error);
             }
         });
+    }
+
+    /// Nobody waits for the answer any more, for this reason: for a layer that answers in the place of what it drops, so
+    /// that those inside do not take it for a client that left.
+    pub fn give_up(&self, error: &ApiError) {
+        self.failed(error);
+        self.lock().given_up.get_or_insert_with(|| error.clone());
+    }
+
+    /// Why nobody waits any more.
+    pub(crate) fn given_up(&self) -> Option<ApiError> {
+        self.lock().given_up.clone()
+    }
+
+    /// The provider of the last one.
+    pub(crate) fn last_provider(&self) -> Option<Arc<str>> {
+        let list = self.lock();
+        list.more.last().or(list.first.as_ref()).map(|attempt| Arc::clone(&attempt.provider))
     }
 
     /// How many there were so far.

@@ -4,8 +4,10 @@ mod attempts;
 mod observed;
 mod served;
 mod tokens;
+mod tried;
 
 pub use attempts::{Attempt, Attempts};
 pub use observed::{Observed, UsageCell};
 pub use served::Served;
 pub use tokens::{Usage, UsageSource, estimated_tokens};
+pub(crate) use tried::Answered;

@@ -35,8 +35,8 @@ impl Observed {
     /// where the answer broke off after it, at least what was delivered. `prompt_tokens` is what the prompt is worth
     /// where the provider has said nothing of it.
     ///
-    /// An answer that failed before anything of it was delivered cost nothing that anybody knows of, unless the provider was
-    /// only too slow: it may have read the prompt, and bill it.
+    /// An answer that failed before anything of it was delivered cost nothing that anybody knows of, unless we gave the
+    /// provider up for its slowness: it may have read the prompt, and bill it.
     pub fn settled(&self, prompt_tokens: u64) -> (Usage, UsageSource) {
         let delivered = estimated_tokens(self.text_bytes);
         match self.usage {
@@ -45,7 +45,7 @@ impl Observed {
                 let missing = delivered.saturating_sub(usage.completion_tokens());
                 (Usage { output: usage.output.saturating_add(missing), ..usage }, UsageSource::Partial)
             }
-            None if delivered == 0 && self.failure.as_deref().is_some_and(|word| !is_too_slow(word)) => {
+            None if delivered == 0 && self.failure.as_deref().is_some_and(|word| !may_be_billed(word)) => {
                 (Usage::default(), UsageSource::None)
             }
             None => (Usage { input: prompt_tokens, output: delivered, ..Usage::default() }, UsageSource::Estimated),
@@ -62,9 +62,9 @@ impl Observed {
     }
 }
 
-/// Whether a failure says that a provider that was reached did not answer in time.
-fn is_too_slow(failure: &str) -> bool {
-    failure.ends_with("timeout") && failure != TimeoutKind::Connect.reason()
+/// Whether a failure says that we gave up a provider that was reached: for its slowness, or because we end ourselves.
+fn may_be_billed(failure: &str) -> bool {
+    (failure.ends_with("timeout") && failure != TimeoutKind::Connect.reason()) || failure == "server_shutdown"
 }
 
 /// A response extension that fills while the answer goes by.
@@ -89,6 +89,23 @@ impl UsageCell {
     /// What has been seen so far.
     pub fn observed(&self) -> Observed {
         Observed { text_bytes: self.0.text_bytes.load(Ordering::Relaxed), ..self.lock().clone() }
+    }
+
+    /// A look at what has been seen so far, under the lock: it must do nothing else.
+    pub(crate) fn look<T>(&self, look: impl FnOnce(&Observed) -> T) -> T {
+        let mut observed = self.lock();
+        observed.text_bytes = self.0.text_bytes.load(Ordering::Relaxed);
+        look(&observed)
+    }
+
+    /// Whether the answer has ended with an error.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.lock().failure.is_some()
+    }
+
+    /// Whether the other one is the same cell.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
     }
 
     /// Whether the answer has ended as it should: [`Observed::complete`] alone.

@@ -38,6 +38,21 @@ pub struct Usage {
 }
 
 impl Usage {
+    /// Both together, class by class.
+    #[must_use]
+    pub fn plus(&self, other: &Self) -> Self {
+        Self {
+            input: self.input.saturating_add(other.input),
+            cache_read: self.cache_read.saturating_add(other.cache_read),
+            cache_write: self.cache_write.saturating_add(other.cache_write),
+            cache_write_1h: self.cache_write_1h.saturating_add(other.cache_write_1h),
+            input_audio: self.input_audio.saturating_add(other.input_audio),
+            output: self.output.saturating_add(other.output),
+            reasoning: self.reasoning.saturating_add(other.reasoning),
+            output_audio: self.output_audio.saturating_add(other.output_audio),
+        }
+    }
+
     /// OpenAI's `prompt_tokens`: everything that went in.
     pub fn prompt_tokens(&self) -> u64 {
         [self.input, self.cache_read, self.cache_write_tokens(), self.input_audio]

@@ -1,21 +1,28 @@
 //! What the gateway is told to be: a TOML file, checked to the last field before a port is opened.
 
+mod capacity;
 mod limits;
+mod models;
 mod prices;
 mod provider;
 mod read;
+mod routing;
 mod table;
 #[cfg(test)]
 mod tests;
 mod timeouts;
 
+use std::collections::HashMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use tower_completions::price::Price;
-use tower_completions::{MemoryKeys, Secret};
+use tower_completions::{Limits, MemoryKeys, Secret};
 
+pub(crate) use capacity::Shed;
 pub(crate) use limits::{Counters, OnStoreError};
-pub(crate) use read::{check_listen, parse};
+pub(crate) use read::{check_listen, parse, parse_again};
+pub(crate) use routing::{Health, Retry};
 pub(crate) use timeouts::Timeouts;
 
 /// A configuration in which everything is known to be usable.
@@ -25,9 +32,21 @@ pub(crate) struct Config {
     pub(crate) timeouts: Timeouts,
     /// After which silence a client hears that its stream is alive, if at all.
     pub(crate) keep_alive: Option<Duration>,
+    /// Without it, there may be as much as there is.
+    pub(crate) shed: Option<Shed>,
+    /// How long answers may take to end once the gateway is told to stop.
+    pub(crate) drain: Duration,
+    pub(crate) retry: Retry,
+    pub(crate) health: Health,
     pub(crate) providers: Vec<Provider>,
     pub(crate) models: Vec<Model>,
     pub(crate) keys: MemoryKeys,
+    /// The limits of each key, by its id.
+    pub(crate) limits: HashMap<String, Limits>,
+    /// Where the usage log is, if there is one.
+    pub(crate) usage: Option<PathBuf>,
+    /// Whether any key is of high priority.
+    pub(crate) has_important: bool,
     pub(crate) counters: Counters,
 }
 
@@ -82,10 +101,33 @@ pub(crate) enum Place {
 #[derive(Debug)]
 pub(crate) struct Model {
     pub(crate) id: String,
-    pub(crate) provider: String,
-    pub(crate) upstream: String,
+    /// At least one.
+    pub(crate) targets: Vec<Target>,
+    pub(crate) balance: Balance,
     /// The model whose capabilities it has, where its own name does not tell them.
     pub(crate) capabilities_of: Option<String>,
     /// As the file says, or the provider's list price; `None` if nobody knows.
     pub(crate) price: Option<Price>,
+    /// Who stands in for it, by the kind of trouble.
+    pub(crate) fallbacks: Vec<String>,
+    pub(crate) context_window_fallbacks: Vec<String>,
+    pub(crate) content_policy_fallbacks: Vec<String>,
+}
+
+/// Where a model is asked.
+#[derive(Debug)]
+pub(crate) struct Target {
+    pub(crate) provider: String,
+    /// Its name there.
+    pub(crate) upstream: String,
+    pub(crate) weight: u32,
+}
+
+/// How one of several targets is chosen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Balance {
+    #[default]
+    LeastLoaded,
+    Weighted,
+    InOrder,
 }

@@ -1,42 +1,97 @@
 //! The sections of the file, in the order in which they are documented.
 
 use std::collections::{HashMap, HashSet};
+use std::path::PathBuf;
 
-use tower_completions::auth::{KeyErrorKind, Principal};
-use tower_completions::{Key, MemoryKeys, ModelFilter};
+use tower_completions::auth::{KeyErrorKind, Principal, Priority};
+use tower_completions::{Key, Limits, MemoryKeys, ModelFilter};
 
+use super::capacity::{drain, priority, shed};
 use super::limits::{Counters, counters, limits};
-use super::prices::{list_price, price};
+use super::models::models;
 use super::provider::providers;
+use super::routing::{health, retry};
 use super::table::{Refusal, Table, Value};
 use super::timeouts::{keep_alive, timeouts};
-use super::{Config, Language, Model, Provider, Timeouts};
+use super::{Config, Health, Retry, Timeouts};
 
 /// The environment: a variable's value, if there is one that is UTF-8.
 pub(crate) type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
 
+/// Where a gateway listens if the file does not say.
+const LISTEN: &str = "127.0.0.1:8080";
+const MOVED: &str = "cannot change while the gateway runs; it has to be started anew";
+
 /// Reads a configuration.
 pub(crate) fn parse(source: &str, env: Environment<'_>) -> Result<Config, Refusal> {
+    parse_again(source, env, None)
+}
+
+/// Reads a configuration for a gateway that runs already, and listens where the file said before.
+pub(crate) fn parse_again(source: &str, env: Environment<'_>, bound: Option<&str>) -> Result<Config, Refusal> {
     let mut file = Table::parse(source)?;
-    file.not_yet(["usage"])?;
+    let moved = |listen: &str| bound.is_some_and(|bound| bound != listen);
     let listen = match file.take("listen") {
-        Some(listen) => check_listen(listen.text()?).map_err(|reason| listen.refuse(reason))?,
-        None => "127.0.0.1:8080".to_owned(),
+        Some(listen) => {
+            let address = check_listen(listen.text()?).map_err(|reason| listen.refuse(reason))?;
+            if moved(&address) {
+                return Err(listen.refuse(MOVED));
+            }
+            address
+        }
+        None if moved(LISTEN) => return Err(file.refuse("listen", MOVED)),
+        None => LISTEN.to_owned(),
     };
     let timeouts = match file.take("timeouts") {
         Some(table) => timeouts(table.table()?)?,
         None => Timeouts::default(),
     };
     let keep_alive = file.take("keep_alive").map(|table| keep_alive(table.table()?)).transpose()?;
+    let usage = file.take("usage").map(|table| usage(table.table()?)).transpose()?;
+    let shed = file.take("shed").map(|table| shed(table.table()?)).transpose()?;
+    let drain = drain(file.take("shutdown"))?;
     let counters = match file.take("limits") {
         Some(table) => counters(table.table()?)?,
         None => Counters::default(),
     };
+    let retry = match file.take("retry") {
+        Some(table) => retry(table.table()?)?,
+        None => Retry::default(),
+    };
+    let health = match file.take("health") {
+        Some(table) => health(table.table()?)?,
+        None => Health::default(),
+    };
     let providers = providers(file.tables("providers")?, env)?;
     let models = models(file.tables("models")?, &providers)?;
-    let keys = keys(file.tables("keys")?)?;
+    let (keys, limits, has_important) = keys(file.tables("keys")?)?;
     file.finish()?;
-    Ok(Config { listen, timeouts, keep_alive, providers, models, keys, counters })
+    Ok(Config {
+        listen,
+        timeouts,
+        keep_alive,
+        shed,
+        drain,
+        retry,
+        health,
+        has_important,
+        providers,
+        models,
+        keys,
+        limits,
+        counters,
+        usage,
+    })
+}
+
+fn usage(mut table: Table<'_>) -> Result<PathBuf, Refusal> {
+    let path = table.require("path")?;
+    let name = path.text()?;
+    if name.is_empty() {
+        return Err(path.refuse("is empty"));
+    }
+    table.finish()?;
+    Ok(name.into())
 }
 
 /// Checks an address: a host, a colon and a port.
@@ -47,54 +102,34 @@ pub(crate) fn check_listen(address: &str) -> Result<String, &'static str> {
     }
 }
 
-fn models(tables: Vec<Table<'_>>, providers: &[Provider]) -> Result<Vec<Model>, Refusal> {
+/// The keys, the limits of each by its id, and whether any is of high priority.
+fn keys(tables: Vec<Table<'_>>) -> Result<(MemoryKeys, HashMap<String, Limits>, bool), Refusal> {
     let mut ids = HashSet::new();
-    tables.into_iter().map(|table| model(table, &mut ids, providers)).collect()
-}
-
-fn model(mut table: Table<'_>, ids: &mut HashSet<String>, providers: &[Provider]) -> Result<Model, Refusal> {
-    let id = unique(&table.require("id")?, ids)?;
-    let provider = table.require("provider")?;
-    let name = provider.text()?.to_owned();
-    let Some(found) = providers.iter().find(|provider| provider.name == name) else {
-        return Err(provider.refuse("there is no provider of this name"));
-    };
-    let upstream = match table.take("upstream") {
-        Some(upstream) => upstream.text()?.to_owned(),
-        None => id.clone(),
-    };
-    let capabilities_of = match table.take("capabilities_of") {
-        Some(of) if matches!(found.language, Language::OpenAi | Language::Azure) => {
-            return Err(of.refuse("is for anthropic, bedrock and gemini; this provider says itself what it takes"));
-        }
-        Some(of) => Some(of.text()?.to_owned()),
-        None => None,
-    };
-    let price = match table.take("price") {
-        Some(value) => Some(price(value.table()?)?),
-        None => list_price(found, &upstream),
-    };
-    table.not_yet(["fallbacks"])?;
-    table.finish()?;
-    Ok(Model { id, provider: name, upstream, capabilities_of, price })
-}
-
-fn keys(tables: Vec<Table<'_>>) -> Result<MemoryKeys, Refusal> {
-    let mut ids = HashSet::new();
+    let mut all_limits = HashMap::with_capacity(tables.len());
     let mut keys = Vec::with_capacity(tables.len());
     let mut secrets = HashMap::with_capacity(tables.len());
-    for table in tables {
-        let (id, key, secret) = key(table, &mut ids)?;
+    let mut has_important = false;
+    for mut table in tables {
+        let priority = table.take("priority").map(|value| priority(&value)).transpose()?.unwrap_or_default();
+        has_important |= priority == Priority::High;
+        let limits = limits(&mut table)?;
+        let (id, key, secret) = key(table, &mut ids, |id| Principal::new(id).limits(limits).priority(priority))?;
         keys.push(key);
+        all_limits.insert(id.clone(), limits);
         secrets.insert(id, secret);
     }
-    MemoryKeys::from_keys(keys).map_err(|error| secrets[error.id()].refuse(reason(error.kind())))
+    let keys = MemoryKeys::from_keys(keys).map_err(|error| secrets[error.id()].refuse(reason(error.kind())))?;
+    Ok((keys, all_limits, has_important))
 }
 
 /// A key with its id, and the field that holds its secret.
-fn key<'a>(mut table: Table<'a>, ids: &mut HashSet<String>) -> Result<(String, Key, Value<'a>), Refusal> {
+fn key<'a>(
+    mut table: Table<'a>,
+    ids: &mut HashSet<String>,
+    caller: impl FnOnce(&str) -> Principal,
+) -> Result<(String, Key, Value<'a>), Refusal> {
     let id = unique(&table.require("id")?, ids)?;
-    let caller = Principal::new(id.as_str()).limits(limits(&mut table)?);
+    let caller = caller(&id);
     let caller = match table.take("models") {
         Some(models) => caller.models(ModelFilter::new(models.texts()?)),
         None => caller,

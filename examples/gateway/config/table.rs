@@ -65,14 +65,6 @@ impl<'a> Table<'a> {
         self.take(field).map_or(Ok(Vec::new()), Value::tables)
     }
 
-    /// Refuses what a later version will do, rather than leave it undone.
-    pub(super) fn not_yet<const N: usize>(&mut self, fields: [&str; N]) -> Result<(), Refusal> {
-        match fields.into_iter().find_map(|field| self.take(field)) {
-            Some(value) => Err(value.refuse("not yet supported by this version")),
-            None => Ok(()),
-        }
-    }
-
     /// Refuses the first field that nobody took.
     pub(super) fn finish(self) -> Result<(), Refusal> {
         let Some(key) = self.fields.keys().min_by_key(|key| key.span().start) else { return Ok(()) };
@@ -135,6 +127,12 @@ impl<'a> Value<'a> {
     pub(super) fn texts(self) -> Result<Vec<String>, Refusal> {
         let DeValue::Array(_) = &self.value else { return Err(self.mistyped("an array of strings")) };
         self.items().map(|item| item.text().map(str::to_owned)).collect()
+    }
+
+    /// An array of values of any type.
+    pub(super) fn list(self) -> Result<Vec<Value<'a>>, Refusal> {
+        let DeValue::Array(_) = &self.value else { return Err(self.mistyped("an array of strings")) };
+        Ok(self.items().collect())
     }
 
     /// A time of at least one millisecond.

@@ -31,6 +31,11 @@ fn the_whole_file_is_understood() {
         total_ms = 3_600_000
         [keep_alive]
         interval_ms = 15000
+        [shed]
+        max_in_flight = 2_000
+        low_share = 0.25
+        [shutdown]
+        drain_ms = 1000
         [limits]
         redis = "redis://user:planted@127.0.0.1:6379/0"
         on_store_error = "open"
@@ -65,6 +70,7 @@ fn the_whole_file_is_understood() {
         parallel = 20
         budget_usd = 10.5
         budget_window = "month"
+        priority = "high"
         [[keys]]
         id = "bob"
         secret_sha256 = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
@@ -75,11 +81,13 @@ fn the_whole_file_is_understood() {
     let (millis, seconds) = (Duration::from_millis, Duration::from_secs);
     assert_eq!((timeouts.connect, timeouts.first_byte, timeouts.idle), (millis(1500), seconds(60), seconds(30)));
     assert_eq!((timeouts.first_token, timeouts.total), (Some(seconds(45)), Some(seconds(3600))));
-    assert_eq!(config.keep_alive, Some(seconds(15)));
+    assert_eq!((config.keep_alive, config.drain), (Some(seconds(15)), seconds(1)));
+    let shed = Shed { max_in_flight: 2_000, normal_share: None, low_share: 0.25 };
+    assert_eq!((config.shed.as_ref(), config.has_important), (Some(&shed), true));
     let languages: Vec<Language> = config.providers.iter().map(|provider| provider.language).collect();
     assert_eq!(languages, [Language::OpenAi, Language::Anthropic, Language::Anthropic]);
     assert!(matches!(&config.providers[0].place, Place::Remote { key: Some(key), .. } if key.expose() == "sk-planted"));
-    let names: Vec<&str> = config.models.iter().map(|model| model.upstream.as_str()).collect();
+    let names: Vec<&str> = config.models.iter().map(|model| model.targets[0].upstream.as_str()).collect();
     assert_eq!(names, ["claude-sonnet-4-20250514", "gpt-4o-mini"]);
     let price = config.models[0].price.as_ref().unwrap();
     assert_eq!(price, &"input=3 output=15 cached=0.3 write=0".parse().unwrap());
@@ -94,6 +102,54 @@ fn the_whole_file_is_understood() {
     assert_eq!(found.limits, alice.budget(Budget::new(10_500_000_000, BudgetWindow::Month)));
     let shown = format!("{config:?}");
     assert!(shown.contains("keys: 2") && !shown.contains("planted"), "{shown}");
+}
+
+#[test]
+fn targets_and_fallbacks_are_read() {
+    let source = r#"
+        [retry]
+        retries = 1
+        max_wait_ms = 2000
+        [health]
+        failures = 5
+        rest_ms = 90000
+        [[providers]]
+        name = "east"
+        protocol = "mock"
+        [[providers]]
+        name = "west"
+        protocol = "mock"
+        speaks = "azure"
+        [[models]]
+        id = "big"
+        fallbacks = ["small", "big"]
+        content_policy_fallbacks = ["small"]
+        balance = "weighted"
+        [[models.targets]]
+        provider = "east"
+        weight = 3
+        [[models.targets]]
+        provider = "west"
+        upstream = "deployment"
+        [[models]]
+        id = "small"
+        provider = "west"
+        context_window_fallbacks = ["big"]
+    "#;
+    let config = parse(source, &env).unwrap();
+    let [big, small] = &config.models[..] else { panic!("two models") };
+    let seen: Vec<_> = big.targets.iter().map(|at| (at.provider.as_str(), at.upstream.as_str(), at.weight)).collect();
+    assert_eq!((seen, big.balance), (vec![("east", "big", 3), ("west", "deployment", 1)], Balance::Weighted));
+    assert_eq!(
+        (&big.fallbacks[..], &big.content_policy_fallbacks[..]),
+        (&["small".into(), "big".into()][..], &["small".into()][..])
+    );
+    assert_eq!((&small.context_window_fallbacks[..], small.targets[0].weight), (&["big".into()][..], 1));
+    assert_eq!((config.retry.retries, config.retry.max_wait), (1, Duration::from_secs(2)));
+    assert_eq!(
+        (config.health.failures, config.health.rest, config.health.max_rest),
+        (5, Duration::from_secs(90), Duration::from_secs(90))
+    );
 }
 
 #[test]
@@ -166,6 +222,7 @@ fn bad_files_are_refused_with_line_and_field() {
     let bedrock = |rest: &str| provider(&format!("protocol = \"bedrock\"\nregion = \"eu-west-1\"\n{rest}"));
     let model = |rest: &str| format!("{PROVIDER}[[models]]\n{rest}");
     let priced = |price: &str| model(&format!("id = \"m\"\nprovider = \"p\"\nprice = {price}"));
+    let targets = |own: &str, target: &str| model(&format!("id = \"m\"\n{own}\n[[models.targets]]\n{target}"));
     let key = |rest: &str| format!("[[keys]]\nid = \"alice\"\n{rest}");
     let hex = "8f434346648f6b96df89dda901c5176b10a6d83961dd3c1ac88b59b2dc327aa4";
     let cases = [
@@ -181,7 +238,9 @@ fn bad_files_are_refused_with_line_and_field() {
         ("listen = \"\"".to_owned(), 1, "listen", "empty"),
         ("listen = \"8080\"".to_owned(), 1, "listen", "HOST:PORT"),
         ("listen = \"127.0.0.1:65536\"".to_owned(), 1, "listen", "HOST:PORT"),
-        ("\n[usage]\npath = \"usage.jsonl\"".to_owned(), 2, "usage", "not yet"),
+        ("\n[usage]".to_owned(), 2, "usage.path", "missing"),
+        ("\n[usage]\npath = \"\"".to_owned(), 3, "usage.path", "empty"),
+        ("\n[usage]\npath = \"u\"\nsink = 1".to_owned(), 4, "usage.sink", "unknown field"),
         ("[limits]\nredis = \"http://planted\"".to_owned(), 2, "limits.redis", "redis://"),
         ("[limits]\nredis = \"rediss://planted\"".to_owned(), 2, "limits.redis", "redis://"),
         ("[limits]\non_store_error = \"planted\"".to_owned(), 2, "limits.on_store_error", "open, closed or local"),
@@ -201,6 +260,15 @@ fn bad_files_are_refused_with_line_and_field() {
         ("[keep_alive]\n".to_owned(), 1, "keep_alive.interval_ms", "missing"),
         ("[keep_alive]\ninterval_ms = 0".to_owned(), 2, "keep_alive.interval_ms", "between 1"),
         ("[keep_alive]\ninterval_ms = 1\nx = 1".to_owned(), 3, "keep_alive.x", "unknown field"),
+        // Capacity.
+        ("[shed]\nlow_share = 1".to_owned(), 1, "shed.max_in_flight", "missing"),
+        ("[shed]\nmax_in_flight = -1".to_owned(), 2, "shed.max_in_flight", "at least 0"),
+        ("[shed]\nmax_in_flight = 1\nlow_share = 1.5".to_owned(), 3, "shed.low_share", "between 0 and 1"),
+        ("[shed]\nmax_in_flight = 1\nnormal_share = \"planted\"".to_owned(), 3, "shed.normal_share", "between 0 and 1"),
+        ("[shed]\nmax_in_flight = 1\nqueue = 1".to_owned(), 3, "shed.queue", "unknown field"),
+        ("[shutdown]\ndrain = 1".to_owned(), 1, "shutdown.drain_ms", "missing"),
+        ("[shutdown]\ndrain_ms = 0".to_owned(), 2, "shutdown.drain_ms", "between 1"),
+        (key("secret = \"planted\"\npriority = \"planted\""), 4, "keys.priority", "low, normal or high"),
         // Providers.
         ("providers = \"planted\"".to_owned(), 1, "providers", "array of tables"),
         ("[providers]\nname = \"p\"".to_owned(), 1, "providers", "array of tables"),
@@ -251,7 +319,37 @@ fn bad_files_are_refused_with_line_and_field() {
         (model("id = \"m\"\nprovider = [\"p\"]"), 6, "models.provider", "expected a string"),
         (model("id = \"m\"\nprovider = \"p\"\n[[models]]\nid = \"m\"\nprovider = \"p\""), 8, "models.id", "taken"),
         (model("id = \"m\"\nprovider = \"p\"\nupstream = \"\""), 7, "models.upstream", "empty"),
-        (model("id = \"m\"\nprovider = \"p\"\nfallbacks = [\"n\"]"), 7, "models.fallbacks", "not yet"),
+        (model("id = \"m\"\nprovider = \"p\"\nfallbacks = [\"n\"]"), 7, "models.fallbacks", "no model of this id"),
+        (model("id = \"m\"\nprovider = \"p\"\nfallbacks = \"m\""), 7, "models.fallbacks", "array of strings"),
+        (model("id = \"m\"\nprovider = \"p\"\nfallbacks = [\"m\",\n\"\"]"), 8, "models.fallbacks", "empty"),
+        (
+            model("id = \"m\"\nprovider = \"p\"\ncontext_window_fallbacks = [\"m\", \"n\"]"),
+            7,
+            "models.context_window_fallbacks",
+            "no model of this id",
+        ),
+        (
+            model("id = \"m\"\nprovider = \"p\"\ncontent_policy_fallbacks = [7]"),
+            7,
+            "models.content_policy_fallbacks",
+            "expected a string",
+        ),
+        (model("id = \"m\"\nprovider = \"p\"\nbalance = \"weighted\""), 7, "models.balance", "unknown field"),
+        (model("id = \"m\"\nprovider = \"p\"\nweight = 2"), 7, "models.weight", "unknown field"),
+        (targets("", "provider = \"q\""), 8, "models.targets.provider", "no provider"),
+        (targets("", "weight = 1"), 7, "models.targets.provider", "missing"),
+        (targets("provider = \"p\"", "provider = \"p\""), 6, "models.provider", "each of which has its own"),
+        (targets("upstream = \"x\"", "provider = \"p\""), 6, "models.upstream", "each of which has its own"),
+        (targets("balance = \"fair\"", "provider = \"p\""), 6, "models.balance", "least_loaded, weighted or in_order"),
+        (targets("", "provider = \"p\"\nweight = -1"), 9, "models.targets.weight", "at least 0"),
+        (targets("", "provider = \"p\"\nregion = \"x\""), 9, "models.targets.region", "unknown field"),
+        // What is done about failures.
+        ("[retry]\nretries = 11".to_owned(), 2, "retry.retries", "at most 10"),
+        ("[retry]\nbackoff_ms = 0".to_owned(), 2, "retry.backoff_ms", "between 1"),
+        ("[retry]\nattempts = 3".to_owned(), 2, "retry.attempts", "unknown field"),
+        ("[health]\nfailures = 0".to_owned(), 2, "health.failures", "between 1"),
+        ("[health]\nrest_ms = 9\nmax_rest_ms = 8".to_owned(), 3, "health.max_rest_ms", "less than rest_ms"),
+        ("[health]\nprobe = true".to_owned(), 2, "health.probe", "unknown field"),
         (model("id = \"m\"\nprovider = \"p\"\ncapabilities_of = \"n\""), 7, "models.capabilities_of", "says itself"),
         (model("id = \"m\"\nprovider = \"p\"\napi_base = \"http://h\""), 7, "models.api_base", "unknown field"),
         (priced("3.0"), 7, "models.price", "expected a table"),
@@ -301,3 +399,14 @@ fn bad_files_are_refused_with_line_and_field() {
 }
 
 const SHA256_OF_HELLO: &str = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
+
+#[test]
+fn a_gateway_that_runs_does_not_move() {
+    let at = |source: &str, bound| parse_again(source, &env, Some(bound)).map(|config| config.listen);
+    assert_eq!(at("listen = \"[::1]:0\"", "[::1]:0").unwrap(), "[::1]:0");
+    assert_eq!(at("", "127.0.0.1:8080").unwrap(), "127.0.0.1:8080");
+    for (source, refused) in [("\nlisten = \"[::1]:1\"", "2: listen: "), ("", "1: listen: ")] {
+        let refusal = at(source, "[::1]:0").unwrap_err().to_string();
+        assert!(refusal.starts_with(refused) && refusal.contains("started anew"), "{refusal}");
+    }
+}

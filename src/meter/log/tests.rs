@@ -8,6 +8,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use proptest::prelude::*;
+
 use super::writer::Output;
 use super::{LogOptions, LogReader, SyncPolicy, UsageLog};
 use crate::meter::{Receipt, UsageSink};
@@ -349,4 +351,76 @@ fn a_reader_mends_what_lacks_a_newline_and_skips_what_is_gone() {
     assert_eq!(reader.lines().collect::<Result<Vec<_>, _>>().unwrap(), ["one", "two"]);
     let reader = LogReader::open(folder.log()).unwrap();
     assert_eq!(reader.lines().collect::<Result<Vec<_>, _>>().unwrap(), ["one", "two", "late"]);
+}
+
+/// Killed between the two renames that begin a new file.
+#[test]
+fn a_log_goes_on_after_half_a_rotation() {
+    let folder = Folder::new();
+    let log = UsageLog::open(folder.log(), LogOptions::new()).unwrap();
+    log.record(&receipt("a", NOON));
+    drop(log);
+    fs::rename(folder.log(), folder.0.join("usage.2026-11-22.0001.jsonl")).unwrap();
+    fs::write(folder.0.join("usage.jsonl.new"), "").unwrap();
+    assert_eq!(ids(&folder.log()), ["a"]);
+    let log = UsageLog::open(folder.log(), LogOptions::new().max_bytes(10)).unwrap();
+    log.record(&receipt("b", NOON));
+    log.record(&receipt("c", NOON));
+    assert_eq!(ids(&folder.log()), ["a", "b", "c"]);
+    assert_eq!(folder.files(), ["usage.2026-11-22.0001.jsonl", "usage.2026-11-22.0002.jsonl", "usage.jsonl"]);
+}
+
+/// What happens to a log.
+#[derive(Clone, Debug)]
+enum Step {
+    Record(usize),
+    /// The next write takes so many bytes, or fails.
+    Write(Option<usize>),
+    Tick,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        3 => (0..300_usize).prop_map(Step::Record),
+        3 => proptest::option::of(1..400_usize).prop_map(Step::Write),
+        1 => Just(Step::Tick),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    /// Whatever a disk does, the file is a beginning of the lines that were not dropped, and in the end it is all of them.
+    #[test]
+    fn lines_are_whole_and_in_order_whatever_a_disk_does(steps in proptest::collection::vec(step(), 1..60)) {
+        let folder = Folder::new();
+        let options = LogOptions { pause: Duration::ZERO, ..LogOptions::new().keep(1500) };
+        let log = UsageLog::open(folder.log(), options).unwrap();
+        let file = Arc::new(Scripted::default());
+        log.shared().writer().file = file.clone();
+        let (mut expected, mut recorded, mut dropped) = (Vec::new(), 0, 0);
+        for step in steps {
+            match step {
+                Step::Write(step) => file.then([step]),
+                Step::Tick => prop_assert!(log.worker().tick()),
+                Step::Record(length) => {
+                    let mut receipt = receipt(recorded, NOON);
+                    receipt.model = "m".repeat(length).into();
+                    log.record(&receipt);
+                    recorded += 1;
+                    if log.stats().dropped == dropped {
+                        receipt.write_json(&mut expected);
+                        expected.push(b'\n');
+                    }
+                    dropped = log.stats().dropped;
+                }
+            }
+            prop_assert!(expected.starts_with(&file.content.lock().unwrap()));
+            let stats = log.stats();
+            prop_assert_eq!(stats.written + stats.waiting + stats.dropped, recorded as u64);
+        }
+        file.script.lock().unwrap().clear();
+        drop(log);
+        prop_assert_eq!(&*file.content.lock().unwrap(), &expected);
+    }
 }

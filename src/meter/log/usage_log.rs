@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::names::Names;
-use super::options::LogOptions;
+use super::options::{LogOptions, SyncPolicy};
 use super::repair;
 use super::worker::LogWorker;
-use super::writer::Writer;
+use super::writer::{Writer, sync_folder};
 use crate::calendar::DAY;
 use crate::meter::receipt::Receipt;
 use crate::meter::sink::UsageSink;
@@ -68,6 +68,9 @@ impl UsageLog {
         let names = Names::new(path.as_ref());
         let lock = lock_file(&names.beside(".lock"))?;
         let file = OpenOptions::new().read(true).append(true).create(true).open(names.current())?;
+        if options.sync != SyncPolicy::Never {
+            sync_folder(names.folder())?;
+        }
         let torn_bytes = repair::repair(&file, &names.beside(".torn"))?;
         let (size, day) = (file.metadata()?.len(), repair::first_day(&file)?);
         Ok(Self(Arc::new(Shared {
@@ -98,7 +101,8 @@ impl UsageLog {
     pub fn flush(&self) -> io::Result<()> {
         self.0.write_waiting();
         let waiting = self.0.stats().waiting;
-        for file in lock(&self.0.writer).take_dirty() {
+        let files = lock(&self.0.writer).take_dirty();
+        for file in files {
             file.sync()?;
         }
         if waiting > 0 {
@@ -210,7 +214,7 @@ impl UsageLog {
 impl Drop for Shared {
     fn drop(&mut self) {
         self.write_waiting();
-        if self.options.sync != super::SyncPolicy::Never {
+        if self.options.sync != SyncPolicy::Never {
             self.sync();
         }
     }

@@ -237,8 +237,8 @@ fn unless_missing(result: io::Result<()>) -> io::Result<()> {
     result.or_else(|error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) })
 }
 
-/// Makes renamed files stay renamed after a loss of power.
-fn sync_folder(folder: &Path) -> io::Result<()> {
+/// Makes files that were begun or renamed be there after a loss of power.
+pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
     if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
 }
 

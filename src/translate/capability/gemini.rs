@@ -176,7 +176,7 @@ impl Capabilities {
         Self { sampling, ..self }
     }
 
-    /// Whether it takes `presencePenalty` and `frequencyPenalty`; otherwise they are refused.
+    /// Whether it takes `presencePenalty` and `frequencyPenalty`; otherwise they are left out and reported.
     #[must_use]
     pub fn penalties(self, penalties: bool) -> Self {
         Self { penalties, ..self }

@@ -9,7 +9,8 @@ use crate::translate::{Azure, OpenAi};
 const FIELDS: &[Row] = &[
     mapped(
         "messages",
-        "as they are, without reasoning that Anthropic or Google has signed (OpenRouter gets that, too)",
+        "as they are, without reasoning that Anthropic or Google has signed (OpenRouter gets that, too); OpenAI and Azure \
+         get no reasoning at all, and no ids of tool calls that are too long for them",
     ),
     mapped("model", "the upstream's name of the model, if the router has one; else as it is"),
     mapped("stream_options", "`include_usage` is added; the client sees the usage only if it asked for it"),

@@ -105,6 +105,14 @@ impl Azure {
         self
     }
 
+    /// Whether reasoning that nobody signed goes back (`reasoning_content`), which models of others on Azure may want. The
+    /// default is no: OpenAI's refuse it.
+    #[must_use]
+    pub fn replay_reasoning(mut self, replays: bool) -> Self {
+        self.profile = self.profile.replay_reasoning(replays);
+        self
+    }
+
     /// What becomes of a top-level field of the request.
     #[must_use]
     pub fn rule(mut self, field: &'static str, rule: Rule) -> Self {
@@ -210,6 +218,13 @@ mod tests {
     #[test]
     fn nulls_and_what_steers_gateways_leave() {
         let azure = Azure::new("http://h").unwrap().rule("store", Rule::LeaveOut).developer_role(false);
+        let said = r#"{"model":"d","messages":[{"role":"assistant","content":"a","reasoning_content":"t"}]}"#;
+        assert!(!encode(&azure, said).body.windows(9).any(|word| word == b"reasoning"));
+        assert_eq!(encode(&azure.clone().replay_reasoning(true), said).body, said);
+        let long = "x".repeat(41);
+        let result = format!(r#"{{"role":"tool","tool_call_id":"{long}","content":"x"}}"#);
+        let sent = encode(&azure, &format!(r#"{{"model":"d","messages":[{result}]}}"#)).body;
+        assert!(!std::str::from_utf8(&sent).unwrap().contains(&long));
         let body = r#"{"model":"d","user":null,"extra_body":{},"store":true,"data_sources":[1],"messages":[{"role":"developer","content":"x"}]}"#;
         let upstream = encode(&azure, body);
         let expected = r#"{"model":"d","data_sources":[1],"messages":[{"role":"system","content":"x"}]}"#;

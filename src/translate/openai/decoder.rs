@@ -8,10 +8,10 @@ use http::StatusCode;
 use super::repair::Mender;
 use super::repairs::Repairs;
 use super::{error, replay};
-use crate::chat::Sink;
 use crate::chat::facts::Facts;
 use crate::chat::sse::{self, Block, EventTooLong, Scanner};
 use crate::chat::watch::{Notice, Watch};
+use crate::chat::{Seen, Sink};
 use crate::error::ApiError;
 use crate::json::Raw;
 use crate::translate::dialect::Decode;
@@ -31,6 +31,7 @@ struct Reader {
     /// What came before the first event: comments must not count as the start of an answer.
     preamble: Vec<u8>,
     started: bool,
+    has_text: bool,
     watch: Watch,
     /// Writes the answer anew, where a profile asks for it.
     mender: Option<Box<Mender>>,
@@ -57,6 +58,7 @@ impl OpenAiDecoder {
                 scrub,
                 preamble: Vec::new(),
                 started: false,
+                has_text: false,
                 watch: Watch::default(),
                 mender: None,
                 mended: Vec::new(),
@@ -103,7 +105,12 @@ impl Reader {
 
     fn judge(&mut self, block: &Block<'_>, sink: &mut impl Sink) -> Result<Verdict, ApiError> {
         let Some(data) = block.data() else { return Ok(Verdict::Show) };
-        let notice = match self.watch.event(&data, |seen| sink.observe(seen)) {
+        let has_text = &mut self.has_text;
+        let see = |seen: Seen<'_>| {
+            *has_text |= matches!(seen, Seen::Text(_));
+            sink.observe(seen);
+        };
+        let notice = match self.watch.event(&data, see) {
             Ok(notice) => notice,
             // An event of another name may hold anything.
             Err(_) if block.name().is_some_and(|name| !matches!(name, b"message" | b"error")) => Notice::Empty,
@@ -139,6 +146,10 @@ impl Reader {
             Notice::Again(found) if mender.again(&found, out) => {}
             _ => {
                 mender.chunk(Raw::from_bytes(data).map_err(|_| garbage())?, out);
+                if let Some(error) = mender.failure(self.has_text) {
+                    out.truncate(before);
+                    return Err(error);
+                }
                 if let Some(template) = self.watch.learned() {
                     mender.learn(template);
                 }
@@ -184,11 +195,10 @@ impl Run<'_> {
 }
 
 impl OpenAiDecoder {
-    fn mended_whole(&mut self, body: Bytes) -> Result<Bytes, ApiError> {
-        match &mut self.reader.mender {
-            Some(mender) => Ok(mender.whole(Raw::from_bytes(&body).map_err(|_| garbage())?).into()),
-            None => Ok(body),
-        }
+    fn mended_whole(&mut self, body: Bytes, has_text: bool) -> Result<Bytes, ApiError> {
+        let Some(mender) = &mut self.reader.mender else { return Ok(body) };
+        let mended = mender.whole(Raw::from_bytes(&body).map_err(|_| garbage())?);
+        mender.failure(has_text).map_or(Ok(mended.into()), Err)
     }
 }
 
@@ -230,13 +240,25 @@ impl Decode for OpenAiDecoder {
         let Self { scanner, reader, .. } = self;
         let last = scanner.finish(|block| {
             let verdict = reader.judge(&block, sink)?;
-            if verdict == Verdict::Show && !reader.is_over() && block.data().is_some() {
+            if verdict != Verdict::Show || reader.is_over() {
+                return Ok(());
+            }
+            if block.data().is_some() {
                 sink.forward([block.raw.trim_ascii_end(), b"\n\n"].concat().into());
+            } else if !reader.started {
+                reader.keep(&block)?;
             }
             Ok::<(), ApiError>(())
         });
         last.transpose()?;
+        // An answer, or an error, that is no stream, whatever the headers say.
+        if !reader.started && reader.preamble.trim_ascii_start().starts_with(b"{") {
+            let body = std::mem::take(&mut reader.preamble);
+            return self.whole(body.into(), sink);
+        }
         if !reader.watch.is_finished() {
+            // What was counted is delivered, too.
+            reader.flush(sink);
             return Err(ApiError::upstream_broke_off());
         }
         match &mut reader.mender {
@@ -254,6 +276,11 @@ impl Decode for OpenAiDecoder {
     }
 
     fn whole(&mut self, body: Bytes, sink: &mut impl Sink) -> Result<(), ApiError> {
+        // A stream that calls itself JSON.
+        if self.streaming && !body.trim_ascii_start().starts_with(b"{") {
+            self.stream(body, sink)?;
+            return if self.reader.is_over() { Ok(()) } else { self.end(sink) };
+        }
         let facts = Facts::read(&body).map_err(|_| garbage())?;
         if let Some(error) = facts.error {
             return Err(error::from_answer(error, &self.reader.scrub));
@@ -261,14 +288,15 @@ impl Decode for OpenAiDecoder {
         if facts.choices.unwrap_or(0) == 0 {
             return Err(garbage());
         }
+        let has_text = facts.text_bytes > 0;
         if self.streaming {
             if let Some(usage) = facts.usage {
                 sink.usage(usage);
             }
-            return replay::replay(&self.mended_whole(body)?, sink).ok_or_else(garbage);
+            return replay::replay(&self.mended_whole(body, has_text)?, sink).ok_or_else(garbage);
         }
         facts.tell(|seen| sink.observe(seen));
-        sink.forward(self.mended_whole(body)?);
+        sink.forward(self.mended_whole(body, has_text)?);
         sink.end();
         Ok(())
     }

@@ -33,14 +33,15 @@ pub struct OpenAi {
 }
 
 impl OpenAi {
-    /// An upstream at this base URL, which ends in `/v1` for most servers; `/chat/completions` is added to it. Where the host
-    /// is that of a server that is known to differ from OpenAI's, its [`Profile`] holds.
+    /// An upstream at this base URL, which ends in `/v1` for most servers; `/chat/completions` is added to it, and what it has
+    /// as a query stays. Where the host is that of a server that is known to differ from OpenAI's, its [`Profile`] holds.
     ///
     /// # Errors
-    /// If it is not an `http` or `https` URL without user, query and fragment.
+    /// If it is not an `http` or `https` URL without user and fragment.
     pub fn new(base_url: &str) -> Result<Self, InvalidConfig> {
-        let uri = BaseUrl::new(base_url)?.join("/chat/completions")?;
-        let profile = Profile::at(base_url).unwrap_or_default();
+        let (base, query) = base_url.split_at(base_url.find('?').unwrap_or(base_url.len()));
+        let uri = BaseUrl::new(base)?.join(&format!("/chat/completions{query}"))?;
+        let profile = Profile::of_url(base_url);
         Ok(Self { uri, profile, authorization: None, scrub: Scrub::default() })
     }
 
@@ -148,6 +149,15 @@ mod tests {
         ] {
             let body = |options: &str| format!(r#"{{"model":"m",{MESSAGES},"stream":true{options}}}"#);
             assert_eq!(encode(&body(options)).body, body(expected));
+        }
+    }
+
+    #[test]
+    fn the_query_of_the_base_url_stays() {
+        let uri = |base: &str| OpenAi::new(base).map(|openai| openai.uri.to_string());
+        assert_eq!(uri("http://h/v1/?a=b&c").unwrap(), "http://h/v1/chat/completions?a=b&c");
+        for base in ["http://h/v1?a#b", "http://h/v1#b", "http://u:p@h/v1", "?a"] {
+            assert!(uri(base).is_err(), "{base}");
         }
     }
 

@@ -18,8 +18,10 @@ mod repairs;
 mod replay;
 #[cfg(test)]
 mod tests;
+mod tool_ids;
 
 pub use azure::Azure;
 pub use decoder::OpenAiDecoder;
 pub use dialect::OpenAi;
 pub use profile::{Profile, Rule};
+pub use tool_ids::ToolIds;

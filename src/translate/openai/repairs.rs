@@ -17,6 +17,8 @@ pub(super) struct Repairs {
     pub(super) mirror_reasoning: bool,
     /// Words for `finish_reason` that OpenAI does not have become one that it has.
     pub(super) finish_reasons: bool,
+    /// Words for `service_tier` that OpenAI does not have become one that it has (Groq).
+    pub(super) service_tiers: bool,
     /// Chunks without an id, and chunks that carry only Azure's filter results, take OpenAI's form.
     pub(super) azure: bool,
     /// The answer names the model that the client asked for: the server's name is a path of its own (llama.cpp).
@@ -34,6 +36,7 @@ impl Repairs {
         content_parts: false,
         mirror_reasoning: false,
         finish_reasons: false,
+        service_tiers: false,
         azure: false,
         model_name: false,
         quoted_errors: false,
@@ -57,6 +60,7 @@ impl Repairs {
             (self.content_parts, "parts of content as text and `reasoning_content`"),
             (self.mirror_reasoning, "`reasoning` also as `reasoning_content`"),
             (self.finish_reasons, "finish reasons of OpenAI's"),
+            (self.service_tiers, "service tiers of OpenAI's"),
             (self.model_name, "the client's name of the model"),
             (self.quoted_errors, "its own words about failures"),
         ];

@@ -237,8 +237,11 @@ fn a_server_that_does_not_stream_is_made_to() {
     assert!(out.contains(r#""content":"4""#) && out.contains(r#""finish_reason":"length""#), "{out}");
 }
 
-/// One chunk of a stream: which profile, where its text stands, the text, and what OpenAI fills chunks up with.
-fn repeated() -> impl Strategy<Value = (usize, Vec<(u8, bool, String, Option<String>)>)> {
+/// One chunk of a stream: where its text stands, whether it is full of nulls, the text, and what OpenAI fills chunks up with.
+type Repeated = (u8, bool, String, Option<String>);
+
+/// Which profile, and the chunks of a stream.
+fn repeated() -> impl Strategy<Value = (usize, Vec<Repeated>)> {
     let text = "([a-z\"\\\\\n\u{1}é😀]|\u{f8ff}text\u{f8ff}){0,4}";
     let chunk = (0..5_u8, any::<bool>(), text, proptest::option::of("[a-zA-Z]{0,5}"));
     (0..=PROFILES.len(), vec(chunk, 0..12))
@@ -294,4 +297,64 @@ fn a_last_event_without_its_blank_line_is_mended_like_any_other() {
     assert_eq!(ours(stream.trim_end()), ours(&stream));
     let without_done = stream.split("data: [DONE]").next().unwrap().trim_end();
     assert_eq!(ours(without_done), ours(&stream));
+}
+
+fn stream_chat() -> ChatRequest {
+    ChatRequest::from_bytes(r#"{"model":"m","messages":[{"role":"user"}],"stream":true}"#).unwrap()
+}
+
+fn unary_chat() -> ChatRequest {
+    ChatRequest::from_bytes(r#"{"model":"m","messages":[{"role":"user"}]}"#).unwrap()
+}
+
+/// What comes of an answer with this text and this finish reason: its finish reason, or the status of an error.
+fn ends(profile: &str, content: &str, finish: &str) -> [String; 2] {
+    let (stream_chat, unary_chat) = (stream_chat(), unary_chat());
+    let chunk = json!({"id": "c", "choices": [{"index": 0, "delta": {"content": content}, "finish_reason": finish}]});
+    let stream = format!("data: {chunk}\n\ndata: [DONE]\n\n");
+    let (out, _, error) = streamed(encode(profile, &stream_chat).1, &[stream.as_bytes()], false);
+    assert_eq!(out.contains("[DONE]"), error.is_none());
+    let reason = || fold(&events(&out)).0["finish_reason"].as_str().unwrap().to_owned();
+    let in_stream = error.map_or_else(reason, |error| error.status().to_string());
+    let message = json!({"role": "assistant", "content": content});
+    let body = json!({"id": "c", "choices": [{"index": 0, "message": message, "finish_reason": finish}]}).to_string();
+    let whole = whole(encode(profile, &unary_chat).1, &unary_chat, &body);
+    let reason = |answer: Value| answer["choices"][0]["finish_reason"].as_str().unwrap().to_owned();
+    [in_stream, whole.map_or_else(|error| error.status().to_string(), reason)]
+}
+
+#[test]
+fn a_server_that_says_that_it_failed_gives_no_answer() {
+    assert_eq!(ends("mistral", "a", "error"), ["502 Bad Gateway", "502 Bad Gateway"]);
+    assert_eq!(ends("deepseek", "a", "insufficient_system_resource"), ["length", "length"]);
+    assert_eq!(
+        ends("deepseek", "", "insufficient_system_resource"),
+        ["503 Service Unavailable", "503 Service Unavailable"]
+    );
+    assert_eq!(ends("together", "a", "eos"), ["stop", "stop"]);
+}
+
+#[test]
+fn a_whole_answer_has_the_words_of_openai() {
+    let chat = unary_chat();
+    let answered = |profile: &str, message: Value| {
+        let choice = json!({"index": 0, "message": message, "finish_reason": ""});
+        let body = json!({"id": "c", "choices": [choice], "service_tier": "on_demand"}).to_string();
+        whole(encode(profile, &chat).1, &chat, &body).unwrap()
+    };
+    let call = json!({"id": "c1", "type": "function", "function": {"name": "f", "arguments": "{}"}});
+    let called = answered("xai", json!({"role": "assistant", "content": "", "tool_calls": [call]}));
+    assert_eq!(called["choices"][0]["finish_reason"], "tool_calls");
+    let said = answered("groq", json!({"role": "assistant", "content": "a"}));
+    assert_eq!((&said["choices"][0]["finish_reason"], &said["service_tier"]), (&json!("stop"), &json!("default")));
+}
+
+#[test]
+fn what_azures_filter_has_taken_is_null() {
+    let chat = unary_chat();
+    let choice = json!({"index": 0, "message": {"role": "assistant"}, "finish_reason": "content_filter"});
+    let body = json!({"id": "c", "choices": [choice]}).to_string();
+    let decoder = Azure::new("http://h").unwrap().encode(&chat).unwrap().1;
+    let answer = whole(decoder, &chat, &body).unwrap();
+    assert_eq!(answer["choices"][0]["message"], json!({"role": "assistant", "content": null}));
 }

@@ -65,7 +65,8 @@ impl<'a> Frame<'a> {
 impl<'a> Kind<'a> {
     /// Without `:message-type` it is an event.
     fn read(headers: &'a [u8]) -> Result<Self, Unreadable> {
-        let (mut message, mut event, mut exception, mut code) = ("event", "", "", "");
+        const NONE: &[u8] = b"";
+        let (mut message, mut event, mut exception, mut code) = (&b"event"[..], NONE, NONE, NONE);
         let mut rest = headers;
         while !rest.is_empty() {
             let (name, value) = header(&mut rest)?;
@@ -79,17 +80,21 @@ impl<'a> Kind<'a> {
             }
         }
         Ok(match message {
-            "exception" => Self::Exception(exception),
-            "error" => Self::Error(code),
-            _ => Self::Event(event),
+            b"exception" => Self::Exception(text(exception)?),
+            b"error" => Self::Error(text(code)?),
+            _ => Self::Event(text(event)?),
         })
     }
 }
 
 /// The value of a header: a text, or something that no header of this protocol is.
 enum Value<'a> {
-    Text(&'a str),
+    Text(&'a [u8]),
     Other,
+}
+
+fn text(value: &[u8]) -> Result<&str, Unreadable> {
+    str::from_utf8(value).map_err(|_| Unreadable)
 }
 
 /// Takes a header off the front: the length of its name in a byte, its name, its type in a byte, its value.
@@ -108,8 +113,13 @@ fn header<'a>(rest: &mut &'a [u8]) -> Result<(&'a [u8], Value<'a>), Unreadable> 
         _ => return Err(Unreadable),
     };
     let value = take(rest, size)?;
-    let value = if kind == 7 { Value::Text(str::from_utf8(value).map_err(|_| Unreadable)?) } else { Value::Other };
-    Ok((name, value))
+    if kind != 7 {
+        return Ok((name, Value::Other));
+    }
+    if !value.is_ascii() {
+        text(value)?;
+    }
+    Ok((name, Value::Text(value)))
 }
 
 fn take<'a>(rest: &mut &'a [u8], size: usize) -> Result<&'a [u8], Unreadable> {

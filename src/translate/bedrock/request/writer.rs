@@ -1,5 +1,8 @@
 //! Messages into turns: what the assistant said, and what came in answer.
 
+use std::borrow::Cow;
+use std::collections::HashSet;
+
 use super::names::Names;
 use super::parts::{Allowed, Block, blocks};
 use crate::chat::{Message, Role, ToolCall};
@@ -91,7 +94,9 @@ struct Writer<'b, 'a> {
     calls: Calls<'a>,
     names: Names,
     texts: Vec<(Text<'a>, Option<Mark>)>,
+    /// The names of the tools that were called, each once and in their order.
     called: Vec<Text<'a>>,
+    names_called: HashSet<Cow<'a, str>>,
     turn: UserTurn<'a>,
     capabilities: &'b Capabilities,
     stored: bool,
@@ -115,6 +120,7 @@ impl<'b, 'a> Writer<'b, 'a> {
             names: Names::default(),
             texts: Vec::new(),
             called: Vec::new(),
+            names_called: HashSet::new(),
             turn: UserTurn::default(),
             capabilities,
             stored,
@@ -201,8 +207,7 @@ impl<'b, 'a> Writer<'b, 'a> {
     }
 
     fn call(&mut self, call: ToolCall<'a>, mark: Option<Mark>) -> Result<(), ApiError> {
-        let name = call.name.to_str();
-        if !self.called.iter().any(|called| called.eq_str(&name)) {
+        if self.names_called.insert(call.name.to_str()) {
             self.called.push(call.name);
         }
         let body = self.turns.open(Speaker::Assistant);

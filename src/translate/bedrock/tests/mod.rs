@@ -1,5 +1,6 @@
 //! The golden requests, what single fields become, and what must hold for all requests.
 
+mod costly;
 mod golden;
 mod host;
 mod prefix;

@@ -8,7 +8,7 @@ use crate::json::{Raw, write_u64};
 use crate::translate::Dropped;
 use crate::translate::capability::gemini::Capabilities;
 use crate::translate::encode::options::{any_stops, limit};
-use crate::translate::encode::{Object, check};
+use crate::translate::encode::{Object, check, defaults};
 
 /// `generationConfig`, which begins with its first member.
 struct Config<'b> {
@@ -49,8 +49,8 @@ pub(super) fn write(
     }
     sampling(&mut config, chat, capabilities, dropped)?;
     stop(&mut config, chat)?;
-    seed(&mut config, chat)?;
-    penalties(&mut config, chat, capabilities)?;
+    seed(&mut config, chat, dropped)?;
+    penalties(&mut config, chat, capabilities, dropped)?;
     if let Some(media_type) = format.media_type() {
         config.member("responseMimeType").string(media_type);
     }
@@ -109,28 +109,32 @@ fn stop(config: &mut Config<'_>, chat: &ChatRequest) -> Result<(), ApiError> {
 }
 
 /// Gemini's seed has 32 bits.
-fn seed(config: &mut Config<'_>, chat: &ChatRequest) -> Result<(), ApiError> {
+fn seed(config: &mut Config<'_>, chat: &ChatRequest, dropped: &mut Dropped) -> Result<(), ApiError> {
     let Some(value) = chat.given("seed") else { return Ok(()) };
-    let seed = value.as_f64().ok_or_else(|| check::wrong_type(value, "seed", "a whole number"))?;
-    let is_whole = value.text().bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
-    if !is_whole || !(f64::from(i32::MIN)..=f64::from(i32::MAX)).contains(&seed) {
-        let reason = "for this model use a whole number from -2147483648 to 2147483647.";
-        return Err(ApiError::unsupported_value("seed", reason));
+    defaults::seed(value, "seed")?;
+    match value.text().parse::<i32>() {
+        Ok(_) => config.number("seed", value),
+        Err(_) => dropped.push("seed"),
     }
-    config.number("seed", value);
     Ok(())
 }
 
-fn penalties(config: &mut Config<'_>, chat: &ChatRequest, capabilities: &Capabilities) -> Result<(), ApiError> {
+fn penalties(
+    config: &mut Config<'_>,
+    chat: &ChatRequest,
+    capabilities: &Capabilities,
+    dropped: &mut Dropped,
+) -> Result<(), ApiError> {
     for (name, theirs) in [("presence_penalty", "presencePenalty"), ("frequency_penalty", "frequencyPenalty")] {
         let Some(value) = chat.given(name) else { continue };
         if check::number(value, name, -2.0..=2.0)? == 0.0 {
             continue;
         }
-        if !capabilities.penalties {
-            return Err(ApiError::unsupported_parameter(name));
+        if capabilities.penalties {
+            config.number(theirs, value);
+        } else {
+            dropped.push(name);
         }
-        config.number(theirs, value);
     }
     Ok(())
 }

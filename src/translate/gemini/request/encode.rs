@@ -21,7 +21,7 @@ pub(in crate::translate) const FIELDS: &[Row] = &[
     mapped("messages", "`contents`, `systemInstruction`"),
     mapped("model", "the path of the URL"),
     refused("audio", defaults::never).because("speech is asked for in another way"),
-    mapped("frequency_penalty", "`frequencyPenalty`; refused where the model takes none"),
+    adjusted("frequency_penalty", "`frequencyPenalty`; left out where the model takes none"),
     deprecated("function_call", defaults::says_nothing, "tool_choice"),
     deprecated("functions", defaults::empty, "tools"),
     refused("logit_bias", defaults::empty).because("Gemini has no access to logits"),
@@ -34,14 +34,14 @@ pub(in crate::translate) const FIELDS: &[Row] = &[
     refused("n", defaults::one).because("only some models give several answers"),
     adjusted("parallel_tool_calls", "left out: Gemini has no such switch"),
     ignored("prediction", "only makes answers faster"),
-    mapped("presence_penalty", "`presencePenalty`; refused where the model takes none"),
+    adjusted("presence_penalty", "`presencePenalty`; left out where the model takes none"),
     ignored("prompt_cache_key", "Gemini caches by prefix"),
     ignored("prompt_cache_options", "Gemini caches by itself"),
     ignored("prompt_cache_retention", "Gemini caches by itself"),
     adjusted("reasoning_effort", "`thinkingConfig`: the nearest that the model has"),
     mapped("response_format", "`responseMimeType`, `responseJsonSchema`"),
     ignored("safety_identifier", "Gemini is not told who asks"),
-    mapped("seed", "`seed`, of 32 bits"),
+    adjusted("seed", "`seed`, of 32 bits; a longer one is left out"),
     mapped("service_tier", "`serviceTier`: `standard`, `flex` or `priority`"),
     mapped("stop", "`stopSequences`"),
     hint("store", defaults::is_false).because("Gemini has no store of answers"),
@@ -90,7 +90,7 @@ impl Gemini {
         if !tools.is_empty() && chat.given("parallel_tool_calls").and_then(Raw::as_bool) == Some(false) {
             dropped.push("parallel_tool_calls");
         }
-        writer::write(&conversation, &mut body, capabilities, self.public_urls)?;
+        writer::write(&conversation, &mut body, capabilities, self.public_urls, &mut dropped)?;
         config::write(&mut body, chat, capabilities, &format, plan, &mut dropped)?;
         if !self.safety.is_empty() {
             let body = body.field("safetySettings");

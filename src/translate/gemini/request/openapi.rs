@@ -3,11 +3,16 @@
 //! The list of keywords is that of the [API](https://ai.google.dev/api/caching#Schema); others get a 400 there. A `$ref` is
 //! replaced by what it refers to, `oneOf` becomes `anyOf`, `const` an `enum` of one, and a type of `null` is `nullable`.
 
+use std::collections::HashMap;
+
 use crate::error::ApiError;
 use crate::json::{Kind, Raw, Text};
 
-/// The longest schema that is made of one. References can multiply.
+/// The longest schema that is read, and that is made of one: references can multiply.
 const MAX_LEN: usize = 256 * 1024;
+
+/// How many different references are looked up. Each look goes through the schema.
+const MAX_REFS: usize = 1_000;
 
 /// A schema as older models know it.
 #[derive(Debug, Default)]
@@ -24,8 +29,10 @@ pub(super) struct Lowered {
 /// # Errors
 /// 400 `unsupported_value` if it refers to itself, to nothing or to something outside of it, or needs `allOf`.
 pub(super) fn lower(schema: Raw<'_>, path: impl FnOnce() -> String) -> Result<Lowered, ApiError> {
-    let mut lowering = Lowering { root: schema, refs: Vec::new(), lowered: Lowered::default() };
-    match lowering.schema(schema, false) {
+    let mut lowering =
+        Lowering { root: schema, refs: Vec::new(), targets: HashMap::new(), lowered: Lowered::default() };
+    let lowered = if schema.text().len() > MAX_LEN { Err(TOO_LONG) } else { lowering.schema(schema, false) };
+    match lowered {
         Ok(()) => Ok(lowering.lowered),
         Err(reason) => Err(ApiError::unsupported_value(path(), reason)),
     }
@@ -35,11 +42,15 @@ struct Lowering<'a> {
     root: Raw<'a>,
     /// The references on the way to where it is.
     refs: Vec<&'a str>,
+    /// What they refer to.
+    targets: HashMap<&'a str, Raw<'a>>,
     lowered: Lowered,
 }
 
 /// What cannot be rewritten, as the reason in an error.
 type Reason = &'static str;
+
+const TOO_LONG: Reason = "this model takes no references, and without them the schema is too long.";
 
 /// What becomes of a keyword that stands beside the type.
 enum Keyword {
@@ -87,7 +98,7 @@ impl<'a> Lowering<'a> {
     /// A schema. It calls itself, but never deeper than references and the parser let anything nest.
     fn schema(&mut self, schema: Raw<'a>, nullable: bool) -> Result<(), Reason> {
         if self.lowered.json.len() > MAX_LEN {
-            return Err("this model takes no references, and without them the schema is too long.");
+            return Err(TOO_LONG);
         }
         if schema.kind() != Kind::Object {
             self.put("{}");
@@ -110,15 +121,27 @@ impl<'a> Lowering<'a> {
         if self.refs.contains(&reference.text()) {
             return Err("this model takes no schema that refers to itself.");
         }
+        let target = self.target(reference)?;
+        self.refs.push(reference.text());
+        self.schema(target, nullable)?;
+        self.refs.pop();
+        Ok(())
+    }
+
+    fn target(&mut self, reference: Raw<'a>) -> Result<Raw<'a>, Reason> {
+        if let Some(known) = self.targets.get(reference.text()) {
+            return Ok(*known);
+        }
+        if self.targets.len() == MAX_REFS {
+            return Err(TOO_LONG);
+        }
         let target = reference.as_str().and_then(|path| {
             let names = path.strip_prefix("#/")?.split('/');
             names.map(|name| name.replace("~1", "/").replace("~0", "~")).try_fold(self.root, |at, name| at.get(&name))
         });
         let target = target.ok_or("it refers to something that it does not hold.")?;
-        self.refs.push(reference.text());
-        self.schema(target, nullable)?;
-        self.refs.pop();
-        Ok(())
+        self.targets.insert(reference.text(), target);
+        Ok(target)
     }
 
     /// `anyOf`, which has no siblings. One that is `null` says that all others may be.
@@ -360,5 +383,21 @@ mod tests {
         let levels: Vec<String> = (0..40).map(level).collect();
         let schema = format!(r##"{{"$ref":"#/$defs/d0","$defs":{{{},"d40":true}}}}"##, levels.join(","));
         assert!(lowered(&schema).unwrap_err().message().contains("too long"));
+    }
+
+    /// There is no clock in it: a look through the whole for each of them would take minutes.
+    #[test]
+    fn many_references_are_not_looked_up_one_by_one() {
+        let name = |at: usize| format!(r##""p{at}":{{"$ref":"#/$defs/d{}"}}"##, at % 500);
+        let names: Vec<String> = (0..6_000).map(name).collect();
+        let defs: Vec<String> = (0..500).map(|at| format!(r#""d{at}":{{"type":"string"}}"#)).collect();
+        let schema = |defs: String| format!(r#"{{"properties":{{{}}},"$defs":{{{defs}}}}}"#, names.join(","));
+        assert!(lowered(&schema(defs.join(","))).is_ok());
+        let long = schema(format!(r#"{},"x":{{"title":"{}"}}"#, defs.join(","), "x".repeat(300_000)));
+        assert!(lowered(&long).unwrap_err().message().contains("too long"));
+        let many: Vec<String> = (0..2_000).map(|at| format!(r##""p{at}":{{"$ref":"#/$defs/d{at}"}}"##)).collect();
+        let defs: Vec<String> = (0..2_000).map(|at| format!(r#""d{at}":{{}}"#)).collect();
+        let many = format!(r#"{{"properties":{{{}}},"$defs":{{{}}}}}"#, many.join(","), defs.join(","));
+        assert!(lowered(&many).unwrap_err().message().contains("too long"));
     }
 }

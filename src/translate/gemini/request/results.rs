@@ -75,7 +75,8 @@ fn write_response(body: &mut Object, texts: &[Text<'_>], is_error: bool) {
 /// The text as a JSON object, unless Gemini would take something in it for a reference to a part.
 fn as_object(text: &str) -> Option<&str> {
     let text = text.trim_matches([' ', '\t', '\r', '\n']);
-    if !text.starts_with('{') || text.contains(r#""$ref""#) {
+    // The dollar may be an escape, too; that of another letter of the name is nobody's accident, and harms nobody else.
+    if !text.starts_with('{') || text.contains(r#""$ref""#) || text.contains(r"\u0024") {
         return None;
     }
     let object = Raw::parse_inside(text, INSIDE_PART + 1).ok()?;

@@ -4,6 +4,9 @@
 //! library send it; or from an entry of `reasoning_details` with the call's id, as OpenRouter sends it; or from behind the
 //! call's id, as LiteLLM does. What another provider signed is never handed on.
 
+use std::borrow::Cow;
+use std::collections::HashMap;
+
 use crate::chat::ToolCall;
 use crate::json::{Raw, Text};
 use crate::translate::encode::{Carriers, SIGNATURE_SUFFIX};
@@ -16,7 +19,7 @@ pub(super) const NONE: &str = "c2tpcF90aG91Z2h0X3NpZ25hdHVyZV92YWxpZGF0b3I=";
 /// The signatures in one assistant message.
 #[derive(Default)]
 pub(super) struct Signatures<'a> {
-    of_calls: Vec<(Text<'a>, Text<'a>)>,
+    of_calls: HashMap<Cow<'a, str>, Text<'a>>,
     of_texts: Vec<Text<'a>>,
 }
 
@@ -30,7 +33,9 @@ impl<'a> Signatures<'a> {
             let is_encrypted = field("type").is_some_and(|kind| kind.eq_str("reasoning.encrypted"));
             let Some(data) = field("data").filter(|_| is_ours && is_encrypted) else { continue };
             match field("id") {
-                Some(id) => signatures.of_calls.push((id, data)),
+                Some(id) => {
+                    signatures.of_calls.entry(id.to_str()).or_insert(data);
+                }
                 None => signatures.of_texts.push(data),
             }
         }
@@ -53,8 +58,7 @@ impl<'a> Signatures<'a> {
         if self.of_calls.is_empty() {
             return None;
         }
-        let id = call.id.to_str();
-        self.of_calls.iter().find(|(other, _)| other.eq_str(&id)).map(|(_, data)| *data)
+        self.of_calls.get(&call.id.to_str()).copied()
     }
 }
 

@@ -10,8 +10,8 @@ use crate::translate::encode::check;
 const MIN_BUDGET: u64 = 128;
 
 /// OpenAI's efforts, and the budgets and levels that stand for them: those of
-/// [Google's own OpenAI endpoint](https://ai.google.dev/gemini-api/docs/openai#thinking). `xhigh` and `max` are the most
-/// that there is.
+/// [Google's own OpenAI endpoint](https://ai.google.dev/gemini-api/docs/openai#thinking). `xhigh` and `max` become the most
+/// that there is, and are reported.
 const EFFORTS: [(&str, u64, Level); 6] = [
     ("minimal", 1024, Level::Minimal),
     ("low", 1024, Level::Low),
@@ -58,6 +58,9 @@ impl Plan {
         let Some(&(_, tokens, level)) = EFFORTS.iter().find(|(name, ..)| *name == effort) else {
             return Ok(Self::off(thinking, dropped));
         };
+        if matches!(effort, "xhigh" | "max") && thinking != Thinking::None {
+            dropped.push("reasoning_effort");
+        }
         Ok(match thinking {
             Thinking::None => return Err(ApiError::unsupported_parameter("reasoning_effort")),
             Thinking::Budget | Thinking::BudgetAlways => Self::Budget { tokens, thoughts },

@@ -7,14 +7,18 @@ use super::signatures::{self, Signatures};
 use crate::chat::{Message, Role, ToolCall};
 use crate::error::ApiError;
 use crate::json::Text;
+use crate::translate::Dropped;
 use crate::translate::capability::gemini::Capabilities;
-use crate::translate::encode::messages::Messages;
+use crate::translate::encode::messages::{Messages, is_instruction};
 use crate::translate::encode::said::{Said, arguments};
 use crate::translate::encode::{Calls, Object, Punctuation};
 
 /// Inside how many arrays and objects the arguments of a call and the result of one stand: the body, `contents`, a
 /// content, its `parts`, a part, `functionCall` or `functionResponse`.
 pub(super) const INSIDE_PART: u32 = 6;
+
+/// The role of an instruction that stands between other messages, where Gemini knows but the user's.
+const ROLE: &str = "messages.role";
 
 /// What may stand in the ids of calls beside letters and digits.
 const IDS: Punctuation = Punctuation(b"_-.:");
@@ -43,12 +47,16 @@ pub(super) fn write(
     body: &mut Object,
     capabilities: &Capabilities,
     public_urls: bool,
+    dropped: &mut Dropped,
 ) -> Result<(), ApiError> {
     let allowed = Allowed::All { public_urls };
     let mut writer = Writer { contents: Contents::new(body), calls: Calls::new(IDS), capabilities, allowed };
     for round in messages.rounds() {
         writer.said(round.said)?;
         writer.others(round.others)?;
+        if round.others.iter().any(is_instruction) {
+            dropped.push(ROLE);
+        }
     }
     if writer.contents.finish() { Ok(()) } else { Err(Messages::nobody()) }
 }

@@ -30,8 +30,12 @@ pub(super) struct Answer {
     /// Why the model stopped, and what Gemini adds to that.
     finish: Option<(Meaning, String)>,
     finish_message: Option<String>,
+    /// The last that was said of where a search found things; it is said again with more in it.
+    grounding: Option<String>,
     /// Why the prompt was not let through.
     blocked: Option<String>,
+    /// OpenAI's word for the tier that served.
+    pub(super) tier: Option<&'static str>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,7 +59,9 @@ impl Answer {
             tally: Tally::default(),
             finish: None,
             finish_message: None,
+            grounding: None,
             blocked: None,
+            tier: None,
         }
     }
 
@@ -128,6 +134,7 @@ impl Answer {
         if let Some(citations) = candidate.citations {
             citation::tell(citations, self.extent, sink);
         }
+        self.grounding = candidate.grounding.map(|grounding| grounding.text().to_owned()).or(self.grounding.take());
         Ok(())
     }
 
@@ -235,9 +242,15 @@ impl Answer {
         };
         self.start(sink);
         self.close(sink)?;
+        if let Some(grounding) = self.grounding.take() {
+            citation::tell_grounding(Raw::parse(&grounding).map_err(Unreadable::from)?, self.extent, sink);
+        }
         let (reason, is_native) = meaning.reason(!self.calls.is_empty());
         if let Some(message) = self.finish_message.take().filter(|_| reason == FinishReason::ContentFilter) {
             sink.refusal(Text::plain(&message));
+        }
+        if let Some(tier) = self.tier {
+            sink.service_tier(Text::plain(tier));
         }
         sink.finish(reason, is_native.then(|| Text::plain(&word)));
         sink.end();

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use bytes::Bytes;
-use http::StatusCode;
+use http::{HeaderMap, HeaderValue, StatusCode};
 
 use super::answer::Answer;
 use super::error;
@@ -55,6 +55,16 @@ impl fmt::Debug for GeminiDecoder {
 }
 
 impl Decode for GeminiDecoder {
+    /// The tier that served stands in a header alone.
+    fn head(&mut self, headers: &HeaderMap) {
+        self.state.answer.tier = match headers.get("x-gemini-service-tier").map(HeaderValue::as_bytes) {
+            Some(b"standard") => Some("default"),
+            Some(b"flex") => Some("flex"),
+            Some(b"priority") => Some("priority"),
+            _ => None,
+        };
+    }
+
     fn stream(&mut self, bytes: Bytes, sink: &mut impl Sink) -> Result<(), ApiError> {
         let Self { scanner, state } = self;
         if state.ended {

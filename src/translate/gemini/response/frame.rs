@@ -21,6 +21,7 @@ pub(super) struct Candidate<'a> {
     pub(super) finish: Option<Raw<'a>>,
     pub(super) finish_message: Option<Raw<'a>>,
     pub(super) citations: Option<Raw<'a>>,
+    pub(super) grounding: Option<Raw<'a>>,
 }
 
 /// A part of a candidate's content.
@@ -58,7 +59,9 @@ impl<'a> Frame<'a> {
     /// The one part of a frame that has a piece of text and says nothing else that a client is told, usage apart.
     pub(super) fn piece(&self) -> Option<(bool, Text<'a>)> {
         let Self { candidate: Some(candidate), feedback: None, error: None, .. } = self else { return None };
-        let Candidate { parts: Some(parts), finish: None, finish_message: None, citations: None } = candidate else {
+        let Candidate { parts: Some(parts), finish: None, finish_message: None, citations: None, grounding: None } =
+            candidate
+        else {
             return None;
         };
         let mut parts = parts.elements();
@@ -83,6 +86,7 @@ impl<'a> Candidate<'a> {
                 "content" => candidate.parts = value.get("parts").filter(|parts| !parts.is_null()),
                 "finishReason" => candidate.finish = Some(value),
                 "finishMessage" => candidate.finish_message = Some(value),
+                "groundingMetadata" => candidate.grounding = Some(value),
                 "citationMetadata" => candidate.citations = value.get("citations"),
                 _ => {}
             }

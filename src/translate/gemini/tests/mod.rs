@@ -1,5 +1,6 @@
 //! The golden requests, the rows of the table of fields, and what must hold for all requests.
 
+mod costly;
 mod golden;
 mod host;
 mod prefix;

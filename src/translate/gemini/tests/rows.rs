@@ -45,6 +45,8 @@ fn efforts_are_budgets_or_levels() {
     assert_eq!(thinking("gemini-3-pro", "none"), json!({"thinkingLevel": "LOW"}));
     assert_eq!(reported("gemini-3-pro", &json!({"reasoning_effort": "medium"})), ["reasoning_effort"]);
     assert_eq!(reported("gemini-3.1-pro", &json!({"reasoning_effort": "medium"})), [""; 0]);
+    assert_eq!(reported(NEW, &json!({"reasoning_effort": "xhigh"})), ["reasoning_effort"]);
+    assert_eq!(reported(OLD, &json!({"reasoning_effort": "max"})), ["reasoning_effort"]);
     assert_eq!(refused(&json!({"reasoning_effort": "a lot"})), "reasoning_effort");
 }
 
@@ -100,7 +102,6 @@ fn numbers_and_words() {
     assert_eq!(field(OLD, &json!({"service_tier": "default"}), "serviceTier"), "standard");
     assert_eq!(field(OLD, &json!({"service_tier": "auto"}), "serviceTier"), Value::Null);
     for (name, value) in [
-        ("seed", json!(2_147_483_648_u64)),
         ("seed", json!(1.5)),
         ("service_tier", json!("scale")),
         ("temperature", json!(2.1)),
@@ -110,9 +111,14 @@ fn numbers_and_words() {
     ] {
         assert_eq!(refused(&json!({name: value})), name);
     }
-    let error =
-        upstream(NEW, &json!([{"role": "user", "content": "hi"}]), &json!({"frequency_penalty": 1})).unwrap_err();
-    assert_eq!(error.param(), Some("frequency_penalty"));
+    // Hints: what cannot be said is left out, and the client hears of it.
+    assert_eq!(field(NEW, &json!({"frequency_penalty": 1}), "generationConfig"), Value::Null);
+    assert_eq!(reported(NEW, &json!({"frequency_penalty": 1, "presence_penalty": 0})), ["frequency_penalty"]);
+    for seed in [json!(2_147_483_648_u64), json!(-2_147_483_649_i64)] {
+        assert_eq!(config(json!({"seed": seed})), Value::Null);
+        assert_eq!(reported(OLD, &json!({"seed": seed})), ["seed"]);
+    }
+    assert_eq!(config(json!({"seed": i32::MIN})), json!({"seed": f64::from(i32::MIN)}));
     assert_eq!(field(OLD, &json!({"cachedContent": "cachedContents/1"}), "cachedContent"), "cachedContents/1");
 }
 
@@ -204,7 +210,9 @@ fn instructions_lead_and_later_ones_keep_their_place() {
         {"role": "user", "content": "c"},
         {"role": "system", "content": "d"},
     ]);
-    let body = body(&upstream(OLD, &messages, &json!({})).unwrap());
+    let sent = upstream(OLD, &messages, &json!({})).unwrap();
+    assert!(sent.dropped.iter().eq(["messages.role"]));
+    let body = body(&sent);
     assert_eq!(body["systemInstruction"], json!({"parts": [{"text": "a"}, {"text": "b"}]}));
     assert_eq!(body["contents"], json!([{"role": "user", "parts": [{"text": "c"}, {"text": "d"}]}]));
     let nobody = upstream(OLD, &json!([{"role": "system", "content": "b"}]), &json!({})).unwrap_err();

@@ -64,9 +64,14 @@ fn messages() -> Vec<Nested> {
     signed_call["extra_content"] = json!({"google": {"thought_signature": "RXE="}});
     vec![
         nested(
-            mapped("messages[].role: system, developer", "`systemInstruction`; later ones are a user's text"),
+            mapped("messages[].role: system, developer", "`systemInstruction`, if they come first"),
             user(&json!({})),
             instructed("developer"),
+        ),
+        nested(
+            adjusted("messages[].role", "`system` and `developer` after other messages become the text of a user"),
+            user(&json!({})),
+            json!({"messages": [{"role": "user", "content": "A question"}, {"role": "system", "content": "Be brief"}]}),
         ),
         nested(
             refused("messages[].role: function", never).because("deprecated: use `tool`"),

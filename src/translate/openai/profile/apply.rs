@@ -29,6 +29,9 @@ impl Profile {
                 patch = self.field(chat, name, value, patch, dropped)?;
             }
         }
+        for (name, json) in self.defaults.iter().filter(|(name, _)| chat.given(name).is_none()) {
+            patch = patch.set(name, json.as_str());
+        }
         match chat.given("reasoning_effort") {
             Some(effort) if !self.efforts.is_empty() => self.effort(chat, effort, patch, dropped),
             _ => Ok(patch),

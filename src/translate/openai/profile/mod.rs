@@ -8,8 +8,11 @@ mod tests;
 
 use std::borrow::Cow;
 
+use super::ToolIds;
 use super::messages::Rewrite;
 use super::repairs::Repairs;
+use crate::json::Raw;
+use crate::translate::base_url::InvalidConfig;
 use presets::Preset;
 pub use rule::Rule;
 use rule::{Effort, ToolChoices};
@@ -33,6 +36,8 @@ use rule::{Effort, ToolChoices};
 #[derive(Clone, Debug)]
 pub struct Profile {
     rules: Vec<(Cow<'static, str>, Rule)>,
+    /// What is sent of fields that the client does not say, as JSON.
+    defaults: Vec<(Cow<'static, str>, String)>,
     efforts: &'static [Effort],
     tool_choices: ToolChoices,
     custom_tools: bool,
@@ -51,6 +56,7 @@ impl Default for Profile {
     fn default() -> Self {
         Self {
             rules: Vec::new(),
+            defaults: Vec::new(),
             efforts: &[],
             tool_choices: ToolChoices::All,
             custom_tools: true,
@@ -85,6 +91,7 @@ impl Profile {
         let all = renames.chain(rules(preset.leaves_out, Rule::LeaveOut)).chain(rules(preset.refuses, Rule::Refuse));
         Self {
             rules: all.chain(rules(preset.keeps, Rule::Keep)).collect(),
+            defaults: Vec::new(),
             efforts: preset.efforts,
             tool_choices: preset.tool_choices,
             custom_tools: preset.custom_tools,
@@ -98,13 +105,60 @@ impl Profile {
 
     /// Azure's: no `null`, and nothing that steers gateways, both of which it refuses.
     pub(super) fn azure() -> Self {
-        Self { nulls: false, steered: false, repairs: Repairs::AZURE, ..Self::default() }
+        Self { nulls: false, steered: false, repairs: Repairs::AZURE, ..Self::openai() }
+    }
+
+    /// OpenAI's: nothing that its own clients would send, but what a conversation may bring along that began elsewhere.
+    fn openai() -> Self {
+        Self::default().tool_ids(ToolIds::Short).replay_reasoning(false)
+    }
+
+    /// That of the server at this base URL.
+    pub(super) fn of_url(base_url: &str) -> Self {
+        let is_openai = |uri: http::Uri| uri.host().is_some_and(|host| host.eq_ignore_ascii_case("api.openai.com"));
+        match Self::at(base_url) {
+            Some(profile) => profile,
+            None if base_url.parse().is_ok_and(is_openai) => Self::openai(),
+            None => Self::default(),
+        }
     }
 
     /// What becomes of a top-level field of the request. Of two rules for one field the later one holds.
     #[must_use]
     pub fn rule(mut self, field: impl Into<Cow<'static, str>>, rule: Rule) -> Self {
         self.rules.push((field.into(), rule));
+        self
+    }
+
+    /// What is sent of a field that the client does not say, as JSON: `default_value("temperature", "0.6")`.
+    ///
+    /// # Errors
+    /// If it is not JSON.
+    pub fn default_value(
+        mut self,
+        field: impl Into<Cow<'static, str>>,
+        json: impl Into<String>,
+    ) -> Result<Self, InvalidConfig> {
+        let json = json.into();
+        if Raw::parse(&json).is_err() {
+            return Err(InvalidConfig::new("the default value of a field must be JSON"));
+        }
+        self.defaults.push((field.into(), json));
+        Ok(self)
+    }
+
+    /// Whether the server takes back reasoning that nobody signed, in messages of the assistant: `reasoning_content` and its
+    /// kin. OpenAI, Azure and a few others refuse it; DeepSeek and Kimi want theirs.
+    #[must_use]
+    pub fn replay_reasoning(mut self, replays: bool) -> Self {
+        self.messages.unsigned = !replays;
+        self
+    }
+
+    /// Which ids of tool calls the server takes back.
+    #[must_use]
+    pub fn tool_ids(mut self, ids: ToolIds) -> Self {
+        self.messages.tool_ids = ids;
         self
     }
 

@@ -46,6 +46,9 @@ const PLAIN: Preset = Preset {
 
 const DEVELOPER: Rewrite = Rewrite { developer: true, ..Rewrite::FOREIGN };
 
+/// Servers that know every field of a message, and refuse others.
+const CLOSED: Rewrite = Rewrite { unsigned: true, ..DEVELOPER };
+
 const AS_IT_IS: Repairs = Repairs::NONE;
 
 /// Usage in OpenAI's place, and no `null` where OpenAI has none.
@@ -97,6 +100,7 @@ pub(super) const ALL: [Preset; 15] = [
             "verbosity",
         ],
         refuses: SAMPLING,
+        messages: CLOSED,
         ..PLAIN
     },
     Preset {
@@ -146,8 +150,8 @@ pub(super) const ALL: [Preset; 15] = [
             effort("high", &[("reasoning_effort", r#""high""#)]),
         ],
         nulls: false,
-        messages: Rewrite { nulls: true, names: true, ..Rewrite::FOREIGN },
-        repairs: Repairs { mirror_reasoning: true, ..USAGE },
+        messages: Rewrite { nulls: true, names: true, developer: false, ..CLOSED },
+        repairs: Repairs { mirror_reasoning: true, service_tiers: true, ..USAGE },
         ..PLAIN
     },
     Preset { name: "llama.cpp", repairs: Repairs { model_name: true, ..AS_IT_IS }, ..PLAIN },
@@ -176,7 +180,7 @@ pub(super) const ALL: [Preset; 15] = [
         ],
         include_usage: false,
         nulls: false,
-        messages: Rewrite { nulls: true, names: true, empty_turns: true, ..DEVELOPER },
+        messages: Rewrite { nulls: true, names: true, empty_turns: true, ..CLOSED },
         repairs: Repairs { content_parts: true, ..USAGE },
         ..PLAIN
     },
@@ -317,6 +321,7 @@ pub(in crate::translate) fn rows() -> Vec<[String; 3]> {
         say(!preset.nulls, "`null` fields leave");
         say(preset.messages.names, "`name` leaves but for tools");
         say(preset.messages.empty_turns, "empty turns of the assistant leave");
+        say(preset.messages.unsigned, "reasoning does not go back");
         say(!preset.include_usage, "usage is not asked for");
         say(!preset.custom_tools, "custom tools are refused");
         say(preset.tool_choices == ToolChoices::NotRequired, "`tool_choice: required` is refused");

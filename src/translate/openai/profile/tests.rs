@@ -125,3 +125,28 @@ fn the_host_knows_better() {
     assert_eq!(body, json!({"model": "m", "messages": messages, "store": true, "random_seed": 3, "stream": true}));
     assert!(upstream.dropped.iter().eq(["top_p"]));
 }
+
+#[test]
+fn the_host_says_what_is_sent_of_fields_that_the_client_does_not_say() {
+    let ours = Profile::default().default_value("temperature", "0.60").unwrap();
+    let ours = ours.default_value("chat_template_kwargs", r#"{"enable_thinking":false}"#).unwrap();
+    let sent = |more: Value| serde_json::from_slice::<Value>(&encode(ours.clone(), &more).unwrap().body).unwrap();
+    let silent = sent(json!({"temperature": null}));
+    assert_eq!(silent["temperature"], json!(0.6));
+    assert_eq!(silent["chat_template_kwargs"], json!({"enable_thinking": false}));
+    assert_eq!(sent(json!({"temperature": 1}))["temperature"], json!(1));
+    assert!(Profile::default().default_value("temperature", "hot").is_err());
+}
+
+#[test]
+fn openai_itself_gets_ids_that_it_takes() {
+    let long = "x".repeat(41);
+    let request = json!({"model": "m", "messages": [{"role": "tool", "tool_call_id": long, "content": "x"}]});
+    let chat = ChatRequest::from_bytes(request.to_string()).unwrap();
+    let sent = |base_url: &str| {
+        let body: Value =
+            serde_json::from_slice(&OpenAi::new(base_url).unwrap().encode(&chat).unwrap().0.body).unwrap();
+        body["messages"][0]["tool_call_id"].as_str().unwrap().len()
+    };
+    assert_eq!((sent("https://API.openai.com/v1"), sent("https://other.example/v1")), (40, 41));
+}

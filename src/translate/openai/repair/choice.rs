@@ -1,6 +1,6 @@
 //! A choice of a chunk or of a whole answer.
 
-use super::finish::mapped;
+use super::finish::{Failure, mapped};
 use crate::json::{Kind, Raw, Text, write_str, write_u64};
 use crate::translate::openai::repairs::Repairs;
 
@@ -20,6 +20,8 @@ pub(super) struct Choice<'o> {
     pub(super) has_role: bool,
     /// Whether there is anything in it that a client would miss.
     pub(super) says: bool,
+    /// Whether the server says that the answer is none.
+    pub(super) failure: Option<Failure>,
 }
 
 impl Choice<'_> {
@@ -40,7 +42,7 @@ impl Choice<'_> {
                 "usage" if self.repairs.usage => {}
                 "finish_reason" => {
                     has_finish = true;
-                    self.finish(value);
+                    self.finish(value, choice);
                 }
                 "index" => {
                     has_index = true;
@@ -68,7 +70,7 @@ impl Choice<'_> {
         self.out.push(b'}');
     }
 
-    fn finish(&mut self, value: Raw<'_>) {
+    fn finish(&mut self, value: Raw<'_>, choice: Raw<'_>) {
         let word = value.as_str();
         if !self.repairs.finish_reasons || word.is_none() {
             self.says |= word.is_some();
@@ -76,9 +78,16 @@ impl Choice<'_> {
             return self.put(value.text());
         }
         let word = word.unwrap_or_default();
+        self.failure = Failure::of(&word);
         self.key("finish_reason");
         match mapped(&word) {
-            None => self.put("null"),
+            None if self.form == Form::Delta => self.put("null"),
+            // xAI: the answer is all there, and says how it ended by what is in it.
+            None => {
+                let calls = choice.get("message").and_then(|message| message.get("tool_calls"));
+                let is_call = calls.is_some_and(|calls| calls.elements().next().is_some());
+                write_str(self.out, if is_call { "tool_calls" } else { "stop" });
+            }
             Some((reason, is_native)) => {
                 self.says = true;
                 write_str(self.out, reason);
@@ -99,10 +108,11 @@ impl Choice<'_> {
             self.says = true;
             self.put(r#""role":"assistant""#);
         }
-        let mut has_content = false;
+        let (mut has_content, mut has_key) = (false, false);
         let tells_reasoning = |inner: Raw<'_>| inner.get("reasoning_content").is_some_and(|text| !text.is_null());
         for (key, value) in inner.fields() {
             let name = key.to_str();
+            has_key |= name == "content";
             match &*name {
                 "role" if is_first => {}
                 "role" if self.form == Form::Delta && self.repairs.null_deltas => {}
@@ -131,6 +141,11 @@ impl Choice<'_> {
         if is_first && !has_content {
             self.key("content");
             self.put("\"\"");
+        }
+        // Azure's filter may leave nothing of a message.
+        if self.form == Form::Message && self.repairs.azure && !has_key {
+            self.key("content");
+            self.put("null");
         }
         self.out.push(b'}');
     }

@@ -1,5 +1,24 @@
 //! Words for `finish_reason` that OpenAI does not have.
 
+/// A word that says that the answer is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Failure {
+    /// Mistral, OpenRouter: the server failed.
+    Failed,
+    /// DeepSeek: it had no room for more. What there is of the answer counts.
+    Starved,
+}
+
+impl Failure {
+    pub(super) fn of(word: &str) -> Option<Self> {
+        match word {
+            "error" => Some(Self::Failed),
+            "insufficient_system_resource" => Some(Self::Starved),
+            _ => None,
+        }
+    }
+}
+
 /// OpenAI's word for a server's, and whether it says less; `None` for a word that says nothing.
 pub(super) fn mapped(word: &str) -> Option<(&'static str, bool)> {
     Some(match word {

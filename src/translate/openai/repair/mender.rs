@@ -2,7 +2,9 @@
 
 use super::again::Again;
 use super::choice::{Choice, Form};
+use super::finish::Failure;
 use super::usage;
+use crate::error::ApiError;
 use crate::json::{Found, Kind, Raw, Template, Text, write_str};
 use crate::translate::openai::repairs::Repairs;
 
@@ -23,6 +25,8 @@ pub(in crate::translate::openai) struct Mender {
     usage: Option<Vec<u8>>,
     /// What becomes of the chunk that was learned last.
     again: Again,
+    /// What the server has said in place of an answer.
+    failure: Option<Failure>,
 }
 
 /// What all chunks of an answer have in common, as JSON.
@@ -44,6 +48,7 @@ impl Mender {
             filter_results: None,
             usage: None,
             again: Again::default(),
+            failure: None,
         }
     }
 
@@ -87,6 +92,17 @@ impl Mender {
         }
     }
 
+    /// The error, if the server has said that the answer is none. Of one that was starved the text counts, if there is any.
+    pub(in crate::translate::openai) fn failure(&self, has_text: bool) -> Option<ApiError> {
+        match self.failure? {
+            Failure::Failed => {
+                Some(ApiError::upstream_error("The upstream provider failed in the middle of its answer."))
+            }
+            Failure::Starved if has_text => None,
+            Failure::Starved => Some(ApiError::overloaded("The upstream provider is overloaded.")),
+        }
+    }
+
     /// Appends what comes before `[DONE]`: the usage, if the client asked for it and no chunk of its own has told it.
     pub(in crate::translate::openai) fn end(&mut self, out: &mut Vec<u8>) {
         let Some(usage) = self.usage.take().filter(|_| self.show_usage && self.repairs.usage) else { return };
@@ -127,6 +143,11 @@ impl Mender {
                     Some(usage) => member(out, "usage", &usage),
                     None => raw_member(out, key, value),
                 },
+                "service_tier" if self.repairs.service_tiers => {
+                    let known = ["auto", "default", "flex", "scale", "priority"];
+                    let is_known = value.as_text().is_none_or(|tier| known.iter().any(|known| tier.eq_str(known)));
+                    member(out, "service_tier", if is_known { value.text().as_bytes() } else { br#""default""# });
+                }
                 "model" if self.repairs.model_name => {
                     member(out, "model", b"");
                     write_str(out, &self.asked);
@@ -165,9 +186,11 @@ impl Mender {
             let index = choice.get("index").and_then(Raw::as_u64).unwrap_or(at);
             let bit = u32::try_from(index).ok().and_then(|index| 1_u128.checked_shl(index)).unwrap_or(0);
             let has_role = self.roles & bit != 0;
-            let mut written = Choice { out: &mut *out, repairs: self.repairs, form, has_role, says: false };
+            let mut written =
+                Choice { out: &mut *out, repairs: self.repairs, form, has_role, says: false, failure: None };
             written.write(choice, at);
             says |= written.says;
+            self.failure = written.failure.or(self.failure);
             if written.has_role {
                 self.roles |= bit;
             }

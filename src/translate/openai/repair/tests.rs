@@ -14,6 +14,7 @@ const ALL: Repairs = Repairs {
     content_parts: true,
     mirror_reasoning: true,
     finish_reasons: true,
+    service_tiers: true,
     azure: true,
     model_name: true,
     quoted_errors: true,

@@ -103,3 +103,45 @@ fn sources_with_a_url_are_told() {
     assert_eq!(cite("abcde"), citation(1, 3));
     assert_eq!(cite("äbcde"), citation(0, 5), "bytes are no characters here");
 }
+
+#[test]
+fn the_tier_that_served_stands_in_a_header() {
+    use super::{GeminiDecoder, Scrub, head, primed};
+    use crate::chat::MessageWriter;
+    use crate::translate::Decode;
+
+    for (theirs, ours) in [("standard", json!("default")), ("flex", json!("flex")), ("new", Value::Null)] {
+        let mut decoder = GeminiDecoder::new(primed(), Scrub::default());
+        let mut writer = MessageWriter::new(head(), crate::usage::UsageCell::new());
+        decoder.head(&[("x-gemini-service-tier".parse().unwrap(), theirs.parse().unwrap())].into_iter().collect());
+        decoder.whole(r#"{"candidates":[{"finishReason":"STOP"}]}"#.into(), &mut writer).unwrap();
+        let answer: Value = serde_json::from_slice(&writer.take().unwrap()).unwrap();
+        assert_eq!(answer["service_tier"], ours);
+    }
+}
+
+#[test]
+fn pages_that_a_search_found_are_told_once_with_their_segments() {
+    let chunks = json!([{"web": {"uri": "https://a.test/", "title": "A"}}, {"retrievedContext": {}}, {"web": {"uri": "https://b.test/"}}]);
+    let supports = json!([{"segment": {"endIndex": 2}, "groundingChunkIndices": [0, 1, 9]},
+        {"segment": {"startIndex": 2, "endIndex": 4}, "groundingChunkIndices": [2, "x"]}]);
+    let told = |grounding: &Value| {
+        let frame = |text: &str, finish: Value| {
+            let candidate =
+                json!({"content": {"parts": [{"text": text}]}, "finishReason": finish, "groundingMetadata": grounding});
+            format!("data: {}\n\n", json!({"candidates": [candidate]}))
+        };
+        let stream = frame("ab", Value::Null) + &frame("cd", json!("STOP"));
+        let folded = crate::translate::decode::fold::fold(&streamed([stream.as_bytes()], false).0).0;
+        let annotations = folded["message"]["annotations"].as_array().cloned().unwrap_or_default();
+        let cited = annotations.iter().map(|annotation| &annotation["url_citation"]);
+        json!(
+            cited.map(|one| json!([one["url"], one["title"], one["start_index"], one["end_index"]])).collect::<Value>()
+        )
+    };
+    let grounding = json!({"groundingChunks": chunks, "groundingSupports": supports, "webSearchQueries": ["q"]});
+    assert_eq!(told(&grounding), json!([["https://a.test/", "A", 0, 2], ["https://b.test/", "", 2, 4]]));
+    let whole = json!({"groundingChunks": chunks});
+    assert_eq!(told(&whole), json!([["https://a.test/", "A", 0, 4], ["https://b.test/", "", 0, 4]]));
+    assert_eq!(told(&json!({"groundingSupports": 7, "groundingChunks": [7]})), json!([]));
+}

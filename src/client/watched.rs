@@ -1,0 +1,99 @@
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, ready};
+
+use http::Extensions;
+use hyper_rustls::MaybeHttpsStream;
+use hyper_util::client::legacy::connect::{Connected, Connection};
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+
+type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;
+
+/// Whether anything has come back since something was sent. It travels with what hyper tells of a connection.
+#[derive(Clone)]
+pub(super) struct Answered(Arc<AtomicBool>);
+
+impl Answered {
+    /// Of a connection of several requests nobody can say whose answer has begun.
+    pub(super) fn of(connection: &Connected) -> bool {
+        let mut extras = Extensions::new();
+        connection.get_extras(&mut extras);
+        connection.is_negotiated_h2() || extras.get::<Self>().is_none_or(|answered| answered.0.load(Ordering::Relaxed))
+    }
+}
+
+/// A connection that remembers whether anything has come back since something was sent.
+pub(super) struct Watched {
+    stream: TokioIo<Stream>,
+    answered: Arc<AtomicBool>,
+    is_shared: bool,
+}
+
+impl Watched {
+    /// `is_shared` is whether several requests at once will be on it, whatever TLS agrees on.
+    pub(super) fn new(stream: Stream, is_shared: bool) -> Self {
+        Self { stream: TokioIo::new(stream), answered: Arc::default(), is_shared }
+    }
+
+    fn stream(self: Pin<&mut Self>) -> Pin<&mut TokioIo<Stream>> {
+        Pin::new(&mut self.get_mut().stream)
+    }
+
+    fn sent(&self, result: &Poll<io::Result<usize>>) {
+        if matches!(result, Poll::Ready(Ok(1..))) {
+            self.answered.store(false, Ordering::Relaxed);
+        }
+    }
+}
+
+impl AsyncRead for Watched {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        ready!(self.as_mut().stream().poll_read(cx, buf))?;
+        if buf.filled().len() > before {
+            self.answered.store(true, Ordering::Relaxed);
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Watched {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        let result = self.as_mut().stream().poll_write(cx, buf);
+        self.sent(&result);
+        result
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let result = self.as_mut().stream().poll_write_vectored(cx, bufs);
+        self.sent(&result);
+        result
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.stream().poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.stream().poll_shutdown(cx)
+    }
+}
+
+impl Connection for Watched {
+    fn connected(&self) -> Connected {
+        let connected = self.stream.connected();
+        if self.is_shared { connected } else { connected.extra(Answered(self.answered.clone())) }
+    }
+}

@@ -1,0 +1,188 @@
+//! A name for each request, which the client is told too.
+
+use std::future::Future;
+use std::hash::{BuildHasher, RandomState};
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll, ready};
+
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
+use pin_project_lite::pin_project;
+use tower_layer::Layer;
+use tower_service::Service;
+
+pub(super) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// How long the client's own id may be, in bytes. A longer one is none.
+const MAX_ID: usize = 128;
+
+/// A request extension: the name of a request. Ours is unique; the client may have sent one of its own, which is the one
+/// that it is shown.
+#[derive(Clone, Debug)]
+pub struct RequestId {
+    id: Arc<str>,
+    client: Option<Arc<str>>,
+    shown: HeaderValue,
+}
+
+impl RequestId {
+    /// A new name for a request with these headers. An `x-request-id` counts if it is visible ASCII of at most 128 bytes.
+    pub fn new(headers: &HeaderMap) -> Self {
+        let id = unique();
+        let client = headers.get(X_REQUEST_ID).filter(|value| (1..=MAX_ID).contains(&value.len()));
+        let text = client.and_then(|value| value.to_str().ok()).filter(|text| text.bytes().all(|byte| byte > b' '));
+        let shown = match (client, text) {
+            (Some(value), Some(_)) => value.clone(),
+            _ => HeaderValue::from_str(&id).unwrap_or(HeaderValue::from_static("")),
+        };
+        Self { client: text.map(Arc::from), shown, id }
+    }
+
+    /// Our own name: `req_` and 32 hexadecimal digits, unique among all processes.
+    pub fn id(&self) -> &Arc<str> {
+        &self.id
+    }
+
+    /// The client's own name.
+    pub fn client(&self) -> Option<&Arc<str>> {
+        self.client.as_ref()
+    }
+
+    /// What the response's `x-request-id` says: the client's, or else ours.
+    pub fn header(&self) -> &HeaderValue {
+        &self.shown
+    }
+}
+
+/// 64 random bits of this process, and a number.
+fn unique() -> Arc<str> {
+    static PROCESS: OnceLock<u64> = OnceLock::new();
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let process = PROCESS.get_or_init(|| RandomState::new().hash_one(std::process::id()));
+    let mut id = *b"req_0123456789abcdef0123456789abcdef";
+    let [process, number] = [*process, NEXT.fetch_add(1, Ordering::Relaxed)];
+    for (at, digit) in id[4..].iter_mut().enumerate() {
+        let word = if at < 16 { process } else { number };
+        *digit = b"0123456789abcdef"[(word >> (60 - at % 16 * 4) & 15) as usize];
+    }
+    std::str::from_utf8(&id).unwrap_or_default().into()
+}
+
+/// Gives each request a [`RequestId`] in its extensions, and its response the header `x-request-id`.
+///
+/// A meter does so itself. In a stack this layer stands outside of everything, so that refusals that no meter sees have a
+/// name too, and the meter's receipt is under the same one.
+///
+/// ```
+/// # tokio_test::block_on(async {
+/// use http::{Request, Response};
+/// use tower::{Layer, ServiceExt, service_fn};
+/// use tower_completions::meter::{RequestId, RequestIdLayer};
+///
+/// let service = RequestIdLayer::new().layer(service_fn(async |request: Request<()>| {
+///     assert_eq!(request.extensions().get::<RequestId>().unwrap().client().map(|id| &**id), Some("mine"));
+///     Ok::<_, std::convert::Infallible>(Response::new(()))
+/// }));
+/// let response = service.oneshot(Request::get("/").header("x-request-id", "mine").body(()).unwrap()).await.unwrap();
+/// assert_eq!(response.headers()["x-request-id"], "mine");
+/// # });
+/// ```
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RequestIdLayer(());
+
+impl RequestIdLayer {
+    /// The layer; there is nothing to set.
+    pub fn new() -> Self {
+        Self::default()
+    }
+}
+
+impl<S> Layer<S> for RequestIdLayer {
+    type Service = SetRequestId<S>;
+
+    fn layer(&self, inner: S) -> SetRequestId<S> {
+        SetRequestId { inner }
+    }
+}
+
+/// The service that [`RequestIdLayer`] makes.
+#[derive(Clone, Debug)]
+pub struct SetRequestId<S> {
+    inner: S,
+}
+
+impl<S, B, ResB> Service<Request<B>> for SetRequestId<S>
+where
+    S: Service<Request<B>, Response = Response<ResB>>,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = SetRequestIdFuture<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        let id = RequestId::new(request.headers());
+        let shown = id.shown.clone();
+        request.extensions_mut().insert(id);
+        SetRequestIdFuture { call: self.inner.call(request), shown }
+    }
+}
+
+pin_project! {
+    /// The future of [`SetRequestId`].
+    #[derive(Debug)]
+    #[must_use = "futures do nothing unless polled"]
+    pub struct SetRequestIdFuture<F> {
+        #[pin]
+        call: F,
+        shown: HeaderValue,
+    }
+}
+
+impl<F, B, E> Future for SetRequestIdFuture<F>
+where
+    F: Future<Output = Result<Response<B>, E>>,
+{
+    type Output = Result<Response<B>, E>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let mut response = ready!(this.call.poll(cx))?;
+        response.headers_mut().insert(X_REQUEST_ID, this.shown.clone());
+        Poll::Ready(Ok(response))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn named(theirs: &[u8]) -> RequestId {
+        let mut headers = HeaderMap::new();
+        headers.insert(X_REQUEST_ID, HeaderValue::from_bytes(theirs).unwrap());
+        RequestId::new(&headers)
+    }
+
+    #[test]
+    fn ours_are_unique_and_well_formed() {
+        let (first, second) = (RequestId::new(&HeaderMap::new()), RequestId::new(&HeaderMap::new()));
+        assert_ne!(first.id(), second.id());
+        let digits = first.id().strip_prefix("req_").unwrap();
+        assert!(digits.len() == 32 && digits.bytes().all(|digit| digit.is_ascii_hexdigit()));
+        assert_eq!((first.header().to_str().unwrap(), first.client()), (&**first.id(), None));
+    }
+
+    #[test]
+    fn theirs_is_shown_if_it_is_sane() {
+        let sane = named(b"trace-7/\xc3".strip_suffix(b"\xc3").unwrap());
+        assert_eq!((sane.client().map(|id| &**id), sane.header().as_bytes()), (Some("trace-7/"), &b"trace-7/"[..]));
+        for theirs in [&b""[..], b"a b", b"\xc3\xa9", &[b'x'; 129]] {
+            let named = named(theirs);
+            assert_eq!((named.client(), named.header().to_str().unwrap()), (None, &**named.id()));
+        }
+    }
+}
