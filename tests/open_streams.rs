@@ -415,9 +415,11 @@ async fn ten_thousand_slow_streams_are_open_at_once() {
         free(&gateway, &mut provider, 40).await;
         let freed = begin.elapsed();
         let mut gone = measure(&gateway).0;
-        for _ in 0..20 {
+        // What is given back to the system is so within seconds, not at once.
+        let little = idle + (again - idle) / 10.0;
+        while gone > little && begin.elapsed() < Duration::from_secs(60) {
             sleep(Duration::from_millis(500)).await;
-            gone = gone.min(measure(&gateway).0);
+            gone = measure(&gateway).0;
         }
         let target = if each <= TARGET { "within" } else { "above" };
         let name = if http == Http::One { "1.1" } else { "2" };
@@ -425,6 +427,7 @@ async fn ten_thousand_slow_streams_are_open_at_once() {
             "{model:11} {name:6} {count:7} {each:12.1} {idle:9} {open:9} {gone:11} {files:7}; {target} the target of {TARGET}; again {again}; freed in {freed:?}"
         );
         assert!(again < open * 1.5, "the second time costs more: {again} kB after {open} kB");
+        assert!(gone <= little, "{gone} kB are kept of {again} kB, and {idle} kB were used before");
         if !cfg!(debug_assertions) {
             assert!(each <= LIMIT, "{each} kB a stream");
         }
