@@ -41,26 +41,21 @@ pub(crate) fn first_day(month: u64) -> u64 {
 pub(crate) fn write_time(out: &mut impl BufMut, time: Duration) {
     let (days, second) = (time.as_secs() / DAY, time.as_secs() % DAY);
     let (year, month, day) = date(days.min(LAST_DAY));
-    let parts =
-        [(year, 4, b'-'), (month, 2, b'-'), (day, 2, b'T'), (second / 3600, 2, b':'), (second / 60 % 60, 2, b':')];
-    for (number, digits, after) in parts {
-        write_padded(out, number, digits);
-        out.put_u8(after);
+    let mut text = *b"0000-00-00T00:00:00.000Z";
+    let millis = u64::from(time.subsec_millis());
+    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
+    let places = [(0..4, year), (5..7, month), (8..10, day), (11..13, hour), (14..16, minute), (17..19, second)];
+    for (place, mut number) in places.into_iter().chain([(20..23, millis)]) {
+        for digit in text[place].iter_mut().rev() {
+            *digit = b'0' + (number % 10) as u8;
+            number /= 10;
+        }
     }
-    write_padded(out, second % 60, 2);
-    out.put_u8(b'.');
-    write_padded(out, u64::from(time.subsec_millis()), 3);
-    out.put_u8(b'Z');
+    out.put_slice(&text);
 }
 
 /// 9999-12-31: RFC 3339 has four digits for a year.
 const LAST_DAY: u64 = 2_932_896;
-
-fn write_padded(out: &mut impl BufMut, number: u64, digits: u32) {
-    for at in (0..digits).rev() {
-        out.put_u8(b'0' + (number / 10_u64.pow(at) % 10) as u8);
-    }
-}
 
 /// The time since the Unix epoch that an RFC 3339 time in UTC names, to the nanosecond.
 pub(crate) fn read_time(text: &str) -> Option<Duration> {

@@ -12,6 +12,13 @@ use crate::json::{write_str, write_u64};
 use crate::price::Price;
 use crate::usage::{Usage, UsageSource};
 
+/// A field's name, which needs no escape, after a comma: all in one piece.
+macro_rules! name {
+    ($out:expr, $name:literal) => {
+        $out.put_slice(concat!(",\"", $name, "\":").as_bytes())
+    };
+}
+
 impl Receipt {
     /// Appends the receipt as one JSON object in one line, without a newline.
     ///
@@ -36,32 +43,48 @@ impl Receipt {
     pub fn write_json(&self, out: &mut impl BufMut) {
         out.put_slice(b"{\"id\":");
         write_str(out, &self.id);
-        name(out, "time");
+        name!(out, "time");
         out.put_u8(b'"');
         write_time(out, self.time);
         out.put_u8(b'"');
-        text(out, "key", self.key.as_deref());
-        text(out, "model", Some(&self.model));
-        text(out, "provider", self.provider.as_deref());
-        text(out, "served_model", self.served_model.as_deref());
-        text(out, "upstream_model", self.upstream_model.as_deref());
-        name(out, "stream");
+        name!(out, "key");
+        value(out, self.key.as_deref());
+        name!(out, "model");
+        value(out, Some(&self.model));
+        name!(out, "provider");
+        value(out, self.provider.as_deref());
+        name!(out, "served_model");
+        value(out, self.served_model.as_deref());
+        name!(out, "upstream_model");
+        value(out, self.upstream_model.as_deref());
+        name!(out, "stream");
         out.put_slice(if self.stream { b"true" } else { b"false" });
-        number(out, "status", u64::from(self.status.as_u16()));
-        text(out, "outcome", Some(self.outcome.as_str()));
-        text(out, "reason", self.reason.as_deref());
-        text(out, "error_code", self.error_code.as_deref());
-        text(out, "finish_reason", self.finish_reason.as_deref());
+        name!(out, "status");
+        write_u64(out, u64::from(self.status.as_u16()));
+        name!(out, "outcome");
+        value(out, Some(self.outcome.as_str()));
+        name!(out, "reason");
+        value(out, self.reason.as_deref());
+        name!(out, "error_code");
+        value(out, self.error_code.as_deref());
+        name!(out, "finish_reason");
+        value(out, self.finish_reason.as_deref());
         bill(out, &self.usage, self.usage_source, self.price.as_ref(), self.cost);
-        number(out, "attempts", self.tries.len() as u64);
+        name!(out, "attempts");
+        write_u64(out, self.tries.len() as u64);
         if self.tries.len() > 1 {
             tries(out, &self.tries);
         }
-        millis(out, "first_byte_ms", self.first_byte);
-        millis(out, "first_token_ms", self.first_token);
-        millis(out, "duration_ms", Some(self.duration));
-        text(out, "client_request_id", self.client_request_id.as_deref());
-        text(out, "upstream_request_id", self.upstream_request_id.as_deref());
+        name!(out, "first_byte_ms");
+        millis(out, self.first_byte);
+        name!(out, "first_token_ms");
+        millis(out, self.first_token);
+        name!(out, "duration_ms");
+        millis(out, Some(self.duration));
+        name!(out, "client_request_id");
+        value(out, self.client_request_id.as_deref());
+        name!(out, "upstream_request_id");
+        value(out, self.upstream_request_id.as_deref());
         if !self.tags.is_empty() {
             tags(out, &self.tags);
         }
@@ -71,16 +94,25 @@ impl Receipt {
 
 /// The tokens, what each costs, and what all do.
 fn bill(out: &mut impl BufMut, usage: &Usage, source: UsageSource, price: Option<&Price>, cost: Option<u64>) {
-    number(out, "prompt_tokens", usage.prompt_tokens());
-    number(out, "cached_tokens", usage.cache_read);
-    number(out, "cache_write_tokens", usage.cache_write_tokens());
-    number(out, "cache_write_1h_tokens", usage.cache_write_1h);
-    number(out, "input_audio_tokens", usage.input_audio);
-    number(out, "completion_tokens", usage.completion_tokens());
-    number(out, "reasoning_tokens", usage.reasoning);
-    number(out, "output_audio_tokens", usage.output_audio);
-    text(out, "usage_source", Some(source.as_str()));
-    name(out, "price");
+    name!(out, "prompt_tokens");
+    write_u64(out, usage.prompt_tokens());
+    name!(out, "cached_tokens");
+    write_u64(out, usage.cache_read);
+    name!(out, "cache_write_tokens");
+    write_u64(out, usage.cache_write_tokens());
+    name!(out, "cache_write_1h_tokens");
+    write_u64(out, usage.cache_write_1h);
+    name!(out, "input_audio_tokens");
+    write_u64(out, usage.input_audio);
+    name!(out, "completion_tokens");
+    write_u64(out, usage.completion_tokens());
+    name!(out, "reasoning_tokens");
+    write_u64(out, usage.reasoning);
+    name!(out, "output_audio_tokens");
+    write_u64(out, usage.output_audio);
+    name!(out, "usage_source");
+    value(out, Some(source.as_str()));
+    name!(out, "price");
     match price {
         Some(price) => {
             out.put_u8(b'"');
@@ -89,7 +121,7 @@ fn bill(out: &mut impl BufMut, usage: &Usage, source: UsageSource, price: Option
         }
         None => out.put_slice(b"null"),
     }
-    name(out, "cost_usd");
+    name!(out, "cost_usd");
     match cost {
         Some(nano) => {
             out.put_u8(b'"');
@@ -101,20 +133,24 @@ fn bill(out: &mut impl BufMut, usage: &Usage, source: UsageSource, price: Option
 }
 
 fn tries(out: &mut impl BufMut, tries: &[Try]) {
-    name(out, "tries");
+    name!(out, "tries");
     let mut before = b'[';
     for tried in tries {
         out.put_u8(before);
         before = b',';
         out.put_slice(b"{\"provider\":");
         value(out, tried.provider.as_deref());
-        text(out, "model", Some(&tried.model));
+        name!(out, "model");
+        value(out, Some(&tried.model));
+        name!(out, "status");
         match tried.status {
-            Some(status) => number(out, "status", u64::from(status.as_u16())),
-            None => text(out, "status", None),
+            Some(status) => write_u64(out, u64::from(status.as_u16())),
+            None => out.put_slice(b"null"),
         }
-        text(out, "reason", tried.reason.as_deref());
-        text(out, "error_code", tried.error_code.as_deref());
+        name!(out, "reason");
+        value(out, tried.reason.as_deref());
+        name!(out, "error_code");
+        value(out, tried.error_code.as_deref());
         bill(out, &tried.usage, tried.usage_source, tried.price.as_ref(), tried.cost);
         out.put_u8(b'}');
     }
@@ -122,7 +158,7 @@ fn tries(out: &mut impl BufMut, tries: &[Try]) {
 }
 
 fn tags(out: &mut impl BufMut, tags: &[(Arc<str>, Arc<str>)]) {
-    name(out, "tags");
+    name!(out, "tags");
     let mut before = b'{';
     for (tag, value) in tags {
         out.put_u8(before);
@@ -134,18 +170,6 @@ fn tags(out: &mut impl BufMut, tags: &[(Arc<str>, Arc<str>)]) {
     out.put_u8(b'}');
 }
 
-/// A field's name, which needs no escape, after a comma.
-fn name(out: &mut impl BufMut, name: &str) {
-    out.put_slice(b",\"");
-    out.put_slice(name.as_bytes());
-    out.put_slice(b"\":");
-}
-
-fn text(out: &mut impl BufMut, field: &str, text: Option<&str>) {
-    name(out, field);
-    value(out, text);
-}
-
 fn value(out: &mut impl BufMut, text: Option<&str>) {
     match text {
         Some(text) => write_str(out, text),
@@ -153,15 +177,10 @@ fn value(out: &mut impl BufMut, text: Option<&str>) {
     }
 }
 
-fn number(out: &mut impl BufMut, field: &str, number: u64) {
-    name(out, field);
-    write_u64(out, number);
-}
-
-fn millis(out: &mut impl BufMut, field: &str, time: Option<Duration>) {
+fn millis(out: &mut impl BufMut, time: Option<Duration>) {
     match time {
-        Some(time) => number(out, field, u64::try_from(time.as_millis()).unwrap_or(u64::MAX)),
-        None => text(out, field, None),
+        Some(time) => write_u64(out, u64::try_from(time.as_millis()).unwrap_or(u64::MAX)),
+        None => out.put_slice(b"null"),
     }
 }
 

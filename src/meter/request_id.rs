@@ -1,6 +1,5 @@
 //! A name for each request, which the client is told too.
 
-use std::fmt::Write;
 use std::future::Future;
 use std::hash::{BuildHasher, RandomState};
 use std::pin::Pin;
@@ -61,10 +60,13 @@ fn unique() -> Arc<str> {
     static PROCESS: OnceLock<u64> = OnceLock::new();
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let process = PROCESS.get_or_init(|| RandomState::new().hash_one(std::process::id()));
-    let mut id = String::with_capacity(36);
-    // Writing to a string does not fail.
-    let _ = write!(id, "req_{process:016x}{:016x}", NEXT.fetch_add(1, Ordering::Relaxed));
-    id.into()
+    let mut id = *b"req_0123456789abcdef0123456789abcdef";
+    let [process, number] = [*process, NEXT.fetch_add(1, Ordering::Relaxed)];
+    for (at, digit) in id[4..].iter_mut().enumerate() {
+        let word = if at < 16 { process } else { number };
+        *digit = b"0123456789abcdef"[(word >> (60 - at % 16 * 4) & 15) as usize];
+    }
+    std::str::from_utf8(&id).unwrap_or_default().into()
 }
 
 /// Gives each request a [`RequestId`] in its extensions, and its response the header `x-request-id`.

@@ -44,23 +44,30 @@ pub(super) fn settle(open: Open, end: End<'_>) -> (Arc<Meter>, Receipt) {
     }
 
     let (list, serving) = attempts.tried(&receipt.model, head.as_ref().map(|head| &head.answered));
-    let seen: Vec<Observed> = list.iter().map(|attempt| attempt.cell.observed()).collect();
-    let tries: Vec<Try> =
-        list.iter().zip(&seen).map(|(attempt, seen)| tried(attempt, seen, prompt, &meter.prices)).collect();
+    let tries = list.iter().enumerate().map(|(at, attempt)| {
+        attempt.cell.look(|seen| {
+            if at == serving {
+                let text = |text: &Option<String>, characters| text.as_deref().map(|text| short(text, characters));
+                receipt.upstream_model = text(&seen.model, MAX_TEXT);
+                receipt.finish_reason = text(&seen.finish_reason, MAX_CODE);
+            }
+            tried(attempt, seen, prompt, &meter.prices)
+        })
+    });
+    let tries: Arc<[Try]> = tries.collect();
     receipt.usage = tries.iter().fold(Usage::default(), |sum, tried| sum.plus(&tried.usage));
     receipt.usage_source = tries.iter().map(|tried| tried.usage_source).fold(UsageSource::None, least_certain);
     receipt.cost = tries.iter().try_fold(0_u64, |sum, tried| Some(sum.saturating_add(tried.cost?)));
-    if let (Some(tried), Some(seen)) = (tries.get(serving), seen.get(serving)) {
+    let served = tries.get(serving);
+    if let Some(tried) = served {
         receipt.provider = tried.provider.clone();
         receipt.served_model = Some(Arc::clone(&tried.model));
         receipt.price = tried.price.clone();
-        receipt.upstream_model = seen.model.as_deref().map(|model| short(model, MAX_TEXT));
-        receipt.finish_reason = seen.finish_reason.as_deref().map(|reason| short(reason, MAX_CODE));
     }
-    let failure = seen.get(serving).and_then(|seen| seen.failure.as_deref());
+    let failure = served.and_then(|tried| tried.error_code.clone());
     let was_tried = !tries.is_empty();
-    receipt.tries = tries.into();
-    conclude(&mut receipt, &Story { end, head, failure, was_tried, is_drained: left.is_some() });
+    receipt.tries = tries;
+    conclude(&mut receipt, &Story { end, head, failure: failure.as_deref(), was_tried, is_drained: left.is_some() });
     (meter, receipt)
 }
 

@@ -68,7 +68,7 @@ impl Attempt {
     /// Who was sent a request and has said nothing may have read it; who has answered with an error, or broke the
     /// connection before there was an answer, has used what it says and otherwise nothing.
     pub fn settled(&self, prompt_tokens: u64) -> (Usage, UsageSource) {
-        self.settled_as(&self.cell.observed(), prompt_tokens)
+        self.cell.look(|seen| self.settled_as(seen, prompt_tokens))
     }
 
     /// The same, for whoever has looked into the cell already.

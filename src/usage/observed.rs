@@ -91,6 +91,13 @@ impl UsageCell {
         Observed { text_bytes: self.0.text_bytes.load(Ordering::Relaxed), ..self.lock().clone() }
     }
 
+    /// A look at what has been seen so far, under the lock: it must do nothing else.
+    pub(crate) fn look<T>(&self, look: impl FnOnce(&Observed) -> T) -> T {
+        let mut observed = self.lock();
+        observed.text_bytes = self.0.text_bytes.load(Ordering::Relaxed);
+        look(&observed)
+    }
+
     /// Whether the answer has ended with an error.
     pub(crate) fn has_failed(&self) -> bool {
         self.lock().failure.is_some()

@@ -102,7 +102,9 @@ async fn receipt(order: [&str; 4], answer: &Answer, stream: &str, client: Client
 
 #[tokio::test(start_paused = true)]
 async fn the_order_of_layers_changes_no_receipt() {
-    let text = || Answer::text("one two three four five six seven eight nine").usage(100, 10);
+    // What is there at once comes in one frame.
+    let pause = Duration::from_millis(1);
+    let text = || Answer::text("one two three four five six seven eight nine").usage(100, 10).delay_frames(pause);
     let hour = Duration::from_secs(3600);
     for (answer, stream, client, expected) in [
         (text(), "", Client::Stays, r#""outcome":"complete","#),
