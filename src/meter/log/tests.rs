@@ -185,6 +185,7 @@ struct Scripted {
     content: Mutex<Vec<u8>>,
     syncs: AtomicU64,
     sync_fails: AtomicU64,
+    appends: AtomicU64,
 }
 
 impl Scripted {
@@ -206,6 +207,7 @@ impl Scripted {
 
 impl Output for Scripted {
     fn append(&self, bytes: &[u8]) -> io::Result<usize> {
+        self.appends.fetch_add(1, Ordering::SeqCst);
         let step = self.script.lock().unwrap().pop_front().unwrap_or(Some(usize::MAX));
         let written = step.ok_or(ErrorKind::StorageFull)?.min(bytes.len());
         self.content.lock().unwrap().extend_from_slice(&bytes[..written]);
@@ -232,6 +234,28 @@ fn scripted(folder: &Folder, options: LogOptions) -> (UsageLog, Arc<Scripted>, A
     let file = Arc::new(Scripted::default());
     log.shared().writer().file = file.clone();
     (log, file, told)
+}
+
+#[test]
+fn whoever_waits_at_the_same_time_shares_one_write_and_one_trip_to_the_disk() {
+    let folder = Folder::new();
+    let (log, file, _) = scripted(&folder, LogOptions::new().sync(SyncPolicy::Always));
+    let busy = log.shared().writer();
+    let threads: Vec<_> = (0..8)
+        .map(|id| {
+            let log = log.clone();
+            std::thread::spawn(move || log.record(&receipt(id, NOON)))
+        })
+        .collect();
+    while log.shared().taken() < 8 {
+        std::thread::yield_now();
+    }
+    assert_eq!(file.appends.load(Ordering::SeqCst), 0);
+    drop(busy);
+    for thread in threads {
+        thread.join().unwrap();
+    }
+    assert_eq!((file.appends.load(Ordering::SeqCst), file.syncs.load(Ordering::SeqCst), file.ids().len()), (1, 1, 8));
 }
 
 #[test]
