@@ -106,16 +106,17 @@ fn one_writer_alone_has_the_log() {
     assert!(UsageLog::open(folder.0.join("no/such/folder"), LogOptions::new()).is_err());
 }
 
-/// What kill -9 leaves at whichever byte: no whole line is lost, and what was torn is set aside.
+/// What kill -9 leaves, at each byte near the ends of a line and some between: no whole line is lost, and what was torn is set aside.
 #[test]
-fn a_torn_end_is_mended_at_every_byte() {
+fn a_torn_end_is_mended_wherever_it_is_torn() {
     let whole = {
         let mut line = Vec::new();
         receipt("whole \u{fc}", NOON).write_json(&mut line);
         line.push(b'\n');
         line
     };
-    for cut in 0..=whole.len() {
+    // Mending forces the disk, which takes its time.
+    for cut in (0..=whole.len()).filter(|cut| *cut < 9 || cut % 17 == 0 || whole.len() - cut < 9) {
         let folder = Folder::new();
         fs::write(folder.log(), [&whole, &whole, &whole[..cut]].concat()).unwrap();
         let log = UsageLog::open(folder.log(), LogOptions::new()).unwrap();
