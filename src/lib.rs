@@ -87,6 +87,7 @@
 //! | `postgres` | no | `meter::postgres`: receipts in a table of PostgreSQL |
 //! | `timers` | no | `TimeoutLayer` and `KeepAliveLayer`, with tokio's timer |
 //! | `mock` | no | `mock::Mock`: scripted providers, in process and on sockets |
+//! | `jemalloc` | no | nothing in the library: the example gateway's allocator on Linux |
 //!
 //! Without features nothing here needs a runtime: no task is spawned and no timer started.
 #![cfg_attr(docsrs, feature(doc_cfg))]

@@ -37,7 +37,7 @@ use reload::{Exchange, Hangups};
 use serve::End;
 
 /// The allocator of glibc keeps what ten thousand streams have used; this one gives it back within seconds.
-#[cfg(target_os = "linux")]
+#[cfg(all(feature = "jemalloc", target_os = "linux"))]
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 

@@ -32,6 +32,9 @@ pub(crate) fn program() -> &'static Path {
         let mut build = Command::new(cargo);
         build.current_dir(env!("CARGO_MANIFEST_DIR"));
         build.args(["build", "--quiet", "--example", "gateway", "--profile", profile]);
+        if cfg!(feature = "jemalloc") {
+            build.args(["--features", "jemalloc"]);
+        }
         // What cargo tells a test of its package makes build scripts run again that ask for these, such as ring's.
         for (name, _) in env::vars_os() {
             if name.to_str().is_some_and(|name| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")) {
