@@ -14,11 +14,11 @@ use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 use gungraun::{Dhat, LibraryBenchmarkConfig, library_benchmark, library_benchmark_group, main};
-use http::{Request, Response};
+use http::{Request, Response, StatusCode};
 use http_body::Body;
 use http_body_util::{BodyExt, Full};
 use tower::{Layer, Service, ServiceExt, service_fn};
-use tower_completions::auth::{Budget, Limits, Principal};
+use tower_completions::auth::{AuthLayer, Budget, Limits, Principal};
 use tower_completions::chat::{AnswerHead, ChunkWriter, MessageWriter};
 use tower_completions::limit::MemoryLimits;
 use tower_completions::meter::log::{LogOptions, UsageLog};
@@ -26,7 +26,7 @@ use tower_completions::meter::{MeterLayer, Receipt, UsageSink};
 use tower_completions::price::{Price, PriceBook};
 use tower_completions::translate::openai::Profile;
 use tower_completions::translate::{Anthropic, Azure, Bedrock, Decode, Dialect, Gemini, OpenAi};
-use tower_completions::{BoxError, ChatRequest, RateLimitLayer, TranslateLayer, UsageCell};
+use tower_completions::{BoxError, ChatRequest, Key, MemoryKeys, RateLimitLayer, TranslateLayer, UsageCell};
 
 fn chat(size: usize) -> ChatRequest {
     ChatRequest::from_bytes(support::request(size, false)).unwrap()
@@ -251,6 +251,36 @@ fn meter_whole(ask: Box<dyn FnOnce() -> usize>) -> usize {
 }
 
 library_benchmark_group!(name = ledger, benchmarks = [meter_whole]);
-library_benchmark_group!(name = request, benchmarks = [scan, splice, encode, limit]);
+/// Somebody at the door with this key, where alice's is one of a hundred.
+fn asked(key: &str) -> Box<dyn FnOnce() -> StatusCode> {
+    let others = (0..99).map(|at| Key::new(format!("other-{at}"), &format!("sk-other-{at}")).unwrap());
+    let keys = MemoryKeys::from_keys(others.chain([Key::new("alice", ALICE).unwrap()])).unwrap();
+    // To forget a hundred keys is no part of a request.
+    std::mem::forget(keys.clone());
+    let service = AuthLayer::new(keys)
+        .layer(service_fn(|_: Request<Full<Bytes>>| ready(Ok::<_, BoxError>(Response::new(Full::<Bytes>::default())))));
+    let request = |key: &str| {
+        let request = Request::post("/").header("authorization", format!("Bearer {key}"));
+        request.body(Full::<Bytes>::default()).unwrap()
+    };
+    let ask = move |request| poll(service.clone().oneshot(request)).unwrap().status();
+    ask(request("sk-nobody"));
+    let request = request(key);
+    Box::new(move || ask(request))
+}
+
+const ALICE: &str = "sk-0123456789abcdefghijklmnopqrstuvwxyz0123456789ab";
+
+// A key that shares all but the end with alice's costs what one costs that shares nothing: scripts/instructions.py
+// holds the two against each other.
+#[library_benchmark]
+#[bench::known(asked(ALICE))]
+#[bench::nothing_in_common(asked("xx-9876543210zyxwvutsrqponmlkjihgfedcba9876543210zy"))]
+#[bench::prefix_in_common(asked("sk-0123456789abcdefghijklmnopqrstuvwxyz0123456789aX"))]
+fn door(ask: Box<dyn FnOnce() -> StatusCode>) -> StatusCode {
+    black_box(ask())
+}
+
+library_benchmark_group!(name = request, benchmarks = [door, scan, splice, encode, limit]);
 library_benchmark_group!(name = answer, benchmarks = [stream_of_1000, whole]);
 main!(library_benchmark_groups = [request, answer, ledger]);

@@ -17,7 +17,7 @@ use http_body_util::{BodyExt, StreamBody};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
-use support::{DONE, SECOND, SOON, STREAM, ask, models, openai, post, says, stops};
+use support::{DONE, SECOND, SOON, STREAM, ask, models, openai, post, read, says, stops};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinSet};
@@ -170,14 +170,12 @@ impl Drop for One {
     }
 }
 
-/// Every second request of a provider on one HTTP/2 connection gets no head, the others a flood; the streams of those who ask
-/// for it are the test's own.
+/// What a provider on one HTTP/2 connection says is the test's own for some users; `silent` gets no head, and all others a flood.
 type Streams = Arc<Mutex<HashMap<String, mpsc::Receiver<Bytes>>>>;
 
 async fn provider(in_flight: InFlight, streams: Streams) -> Served {
-    let number = Arc::new(AtomicUsize::new(0));
     Served::of(service_fn(move |request: Request<hyper::body::Incoming>| {
-        let (one, streams, number) = (in_flight.one(), streams.clone(), number.clone());
+        let (one, streams) = (in_flight.one(), streams.clone());
         async move {
             let asked = request.into_body().collect().await.unwrap().to_bytes();
             let asked = String::from_utf8(asked.to_vec()).unwrap();
@@ -185,7 +183,7 @@ async fn provider(in_flight: InFlight, streams: Streams) -> Served {
             let own = user.and_then(|user| streams.lock().unwrap().remove(user));
             let frames = match own {
                 Some(own) => ReceiverStream::new(own).boxed(),
-                None if number.fetch_add(1, Ordering::SeqCst) % 2 == 0 => std::future::pending().await,
+                None if user == Some("silent") => std::future::pending().await,
                 None => tokio_stream::iter(std::iter::repeat_n(Bytes::from(says("again")), 1 << 20)).boxed(),
             };
             let frames = frames.map(move |bytes| {
@@ -225,8 +223,9 @@ async fn five_thousand_cancels_leave_a_stream_on_the_same_connection_alone() {
     assert_eq!(surviving.frame().await.unwrap().unwrap().into_data().unwrap(), says("one"));
     for _ in 0..CANCELS / AT_ONCE {
         let mut asking = JoinSet::new();
-        for _ in 0..AT_ONCE {
-            let answer = chat.clone().oneshot(post(ask(STREAM)));
+        for at in 0..AT_ONCE {
+            let user = if at % 2 == 0 { "silent" } else { "flood" };
+            let answer = chat.clone().oneshot(post(ask(&format!(r#"{STREAM},"user":"{user}""#))));
             // Whoever gets an answer reads a little and leaves; the others leave when all have been heard.
             asking.spawn(async move {
                 let answer = answer.await.unwrap();
@@ -248,4 +247,32 @@ async fn five_thousand_cancels_leave_a_stream_on_the_same_connection_alone() {
     }
     assert!(surviving.frame().await.is_none());
     assert_eq!(upstream.connections.load(Ordering::Relaxed), 1, "all of it was on one connection");
+}
+
+#[tokio::test]
+async fn clients_that_read_nothing_leave_the_streams_on_their_connection_alone() {
+    let (in_flight, streams) = (InFlight::default(), Streams::default());
+    let (survivor, of_survivor) = mpsc::channel(1);
+    streams.lock().unwrap().insert("survivor".to_owned(), of_survivor);
+    let upstream = provider(in_flight.clone(), streams).await;
+    let chat = ChatLayer::new().layer(models(openai(&format!("{}/v1", upstream.base_url), client(true))));
+    survivor.send(Bytes::from(says("one"))).await.unwrap();
+    let surviving = chat.clone().oneshot(post(ask(r#","stream":true,"user":"survivor""#))).await.unwrap();
+    let mut unread = Vec::new();
+    for _ in 0..20 {
+        let response = chat.clone().oneshot(post(ask(STREAM))).await.unwrap();
+        assert_eq!(response.status(), 200);
+        unread.push(response);
+    }
+    // Each fills its window meanwhile, with frames of one token.
+    sleep(Duration::from_millis(500)).await;
+    for piece in [says("two"), stops(0), DONE.to_owned()] {
+        survivor.send(Bytes::from(piece)).await.unwrap();
+    }
+    let answer = timeout(SOON, read(surviving)).await.unwrap();
+    assert_eq!(answer.text(), format!("{}{}{}{DONE}", says("one"), says("two"), stops(0)));
+    in_flight.wait_for(20).await;
+    assert_eq!(upstream.connections.load(Ordering::Relaxed), 1);
+    drop(unread);
+    in_flight.wait_for(0).await;
 }

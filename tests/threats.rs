@@ -164,6 +164,28 @@ async fn framing_that_means_two_things_reaches_nobody() {
     assert!(mock.received() <= 1 && answer.matches("HTTP/1.1 ").count() <= 1, "{answer}");
 }
 
+#[test]
+fn every_threat_has_its_tests() {
+    let table = std::fs::read_to_string("docs/threats.md").unwrap();
+    let rows = table.lines().filter_map(|line| line.strip_prefix("| ")?.split_once(" | "));
+    let rows: Vec<(usize, &str)> = rows.filter_map(|(at, row)| Some((at.parse().ok()?, row))).collect();
+    assert!(rows.iter().map(|(at, _)| *at).eq(1..=28));
+    for (at, row) in rows {
+        let (_, tests) = row.trim_end_matches(" |").rsplit_once(" | ").unwrap();
+        let mut named = 0;
+        for (file, test) in tests.split('`').filter_map(|name| name.split_once("::")) {
+            let source = std::fs::read_to_string(file).unwrap_or_else(|_| panic!("{at}: there is no {file}"));
+            let before = source.find(&format!("fn {test}(")).map(|found| &source[..found]);
+            let before = before.unwrap_or_else(|| panic!("{at}: {file} has no test {test}"));
+            let head = before.rsplit("\n\n").next().unwrap();
+            let is_test = |line: &str| line.starts_with("#[") && (line.contains("test") || line.contains("benchmark"));
+            assert!(head.lines().any(|line| is_test(line.trim())) || before.contains("proptest! {"), "{at}: {test}");
+            named += 1;
+        }
+        assert!(named > 0, "{at} has no test");
+    }
+}
+
 /// The names of an answer's headers that depend on nothing of the client's.
 const HEADERS: [&str; 4] = ["content-type", "x-served-attempts", "x-served-model", "x-served-provider"];
 

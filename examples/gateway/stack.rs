@@ -170,6 +170,24 @@ mod tests {
         }
         let (status, ..) = ask(&fallback, CHAT, "sk-bob", chat("away")).await;
         assert_eq!(status, StatusCode::BAD_GATEWAY, "bob may not use what stands in");
+
+        let path = std::env::temp_dir().join(format!("gateway-fallback-{}.jsonl", std::process::id()));
+        let _ = std::fs::remove_file(&path);
+        ask(&format!("[usage]\npath = {:?}\n{fallback}", path.to_str().unwrap()), CHAT, "sk-alice", chat("away")).await;
+        let log = std::fs::read_to_string(&path).unwrap();
+        let _ = std::fs::remove_file(&path);
+        let line: Value = serde_json::from_str(log.trim_end()).unwrap();
+        assert_eq!(
+            (&line["model"], &line["served_model"], &line["provider"], &line["attempts"], &line["outcome"]),
+            (&json!("away"), &json!("here"), &json!("mock"), &json!(2), &json!("complete"))
+        );
+        let tries = ["provider", "model", "status", "error_code"]
+            .map(|field| [&line["tries"][0][field], &line["tries"][1][field]]);
+        assert_eq!(
+            json!(tries),
+            json!([["closed", "mock"], ["away", "here"], [null, 200], ["upstream_unreachable", null]]),
+            "{line}"
+        );
     }
 
     #[tokio::test]

@@ -12,7 +12,11 @@ impl Default for Tail {
 
 impl Tail {
     pub(crate) fn push(&mut self, data: &[u8]) {
-        for &byte in &data[data.len().saturating_sub(4)..] {
+        if let Some(last) = data.last_chunk() {
+            self.0 = *last;
+            return;
+        }
+        for &byte in data {
             self.0.rotate_left(1);
             self.0[3] = byte;
         }

@@ -1,5 +1,6 @@
 //! Where receipts go: whole stacks with each sink behind their meter. Tests of real servers are ignored, since they need
 //! `redis-server` or PostgreSQL: `.ci/run redis postgres` runs them.
+#![cfg(target_os = "linux")] // what stands for a full disk is, and whose process this is
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, reason = "tests")]
 
 mod dead;

@@ -112,10 +112,20 @@ impl Gateway {
     }
 }
 
+/// The keys of both sides, which no gateway may ever print: the provider's, and the callers'.
+const SECRETS: [&str; 3] = ["sk-planted", "sk-alice", "sk-bob"];
+
+/// Whatever a gateway printed is searched for secrets when its test is over.
 impl Drop for Gateway {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+        let (mut out, mut err) = (String::new(), String::new());
+        let _ = (self.stdout.read_to_string(&mut out), self.stderr.read_to_string(&mut err));
+        let said = out + &err;
+        if !std::thread::panicking() {
+            assert!(!SECRETS.iter().any(|secret| said.contains(secret)), "a secret in what the gateway printed");
+        }
     }
 }
 

@@ -198,6 +198,12 @@ impl Shared {
         }
     }
 
+    /// How many lines were handed over, written or not.
+    #[cfg(test)]
+    pub(super) fn taken(&self) -> u64 {
+        lock(&self.queue).taken
+    }
+
     #[cfg(test)]
     pub(super) fn writer(&self) -> MutexGuard<'_, Writer> {
         lock(&self.writer)

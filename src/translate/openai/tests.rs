@@ -237,8 +237,11 @@ fn a_server_that_does_not_stream_is_made_to() {
     assert!(out.contains(r#""content":"4""#) && out.contains(r#""finish_reason":"length""#), "{out}");
 }
 
-/// One chunk of a stream: which profile, where its text stands, the text, and what OpenAI fills chunks up with.
-fn repeated() -> impl Strategy<Value = (usize, Vec<(u8, bool, String, Option<String>)>)> {
+/// One chunk of a stream: where its text stands, whether it is full of nulls, the text, and what OpenAI fills chunks up with.
+type Repeated = (u8, bool, String, Option<String>);
+
+/// Which profile, and the chunks of a stream.
+fn repeated() -> impl Strategy<Value = (usize, Vec<Repeated>)> {
     let text = "([a-z\"\\\\\n\u{1}é😀]|\u{f8ff}text\u{f8ff}){0,4}";
     let chunk = (0..5_u8, any::<bool>(), text, proptest::option::of("[a-zA-Z]{0,5}"));
     (0..=PROFILES.len(), vec(chunk, 0..12))
