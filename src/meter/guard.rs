@@ -66,7 +66,7 @@ impl Guard {
             stream: chat.stream(),
             tags: meter.tags(request),
             client_request_id: id.client().cloned(),
-            ..Receipt::new(Arc::clone(id.id()), time, short(chat.model(), MAX_TEXT))
+            ..Receipt::new(id.take(), time, short(chat.model(), MAX_TEXT))
         };
         let attempts = Attempts::of(request.extensions_mut());
         let open = Open { meter: Arc::clone(meter), receipt, attempts, prompt, head: None, left: None };
@@ -178,7 +178,7 @@ impl Drop for Guard {
             return self.close(End::Panicked);
         }
         // Somebody outside may have answered in the place of what is dropped here.
-        match self.open.as_ref().and_then(|open| open.attempts.given_up()) {
+        match self.open.as_ref().and_then(|open| open.attempts.given_up().cloned()) {
             Some(error) => self.close(End::Failed(&error)),
             None => self.close(End::Left),
         }

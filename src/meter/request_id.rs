@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::hash::{BuildHasher, RandomState};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, ready};
 
@@ -20,10 +20,15 @@ const MAX_ID: usize = 128;
 /// A request extension: the name of a request. Ours is unique; the client may have sent one of its own, which is the one
 /// that it is shown.
 #[derive(Clone, Debug)]
-pub struct RequestId {
+pub struct RequestId(Arc<Names>);
+
+#[derive(Debug)]
+struct Names {
     id: Arc<str>,
     client: Option<Arc<str>>,
     shown: HeaderValue,
+    /// Whether a receipt has this id.
+    is_taken: AtomicBool,
 }
 
 impl RequestId {
@@ -36,22 +41,27 @@ impl RequestId {
             (Some(value), Some(_)) => value.clone(),
             _ => HeaderValue::from_str(&id).unwrap_or(HeaderValue::from_static("")),
         };
-        Self { client: text.map(Arc::from), shown, id }
+        Self(Arc::new(Names { client: text.map(Arc::from), shown, id, is_taken: AtomicBool::new(false) }))
     }
 
     /// Our own name: `req_` and 32 hexadecimal digits, unique among all processes.
     pub fn id(&self) -> &Arc<str> {
-        &self.id
+        &self.0.id
+    }
+
+    /// The id of a receipt: our own name for the first one, and another for each further one of the same request.
+    pub(super) fn take(&self) -> Arc<str> {
+        if self.0.is_taken.swap(true, Ordering::Relaxed) { unique() } else { Arc::clone(&self.0.id) }
     }
 
     /// The client's own name.
     pub fn client(&self) -> Option<&Arc<str>> {
-        self.client.as_ref()
+        self.0.client.as_ref()
     }
 
     /// What the response's `x-request-id` says: the client's, or else ours.
     pub fn header(&self) -> &HeaderValue {
-        &self.shown
+        &self.0.shown
     }
 }
 
@@ -126,7 +136,7 @@ where
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         let id = RequestId::new(request.headers());
-        let shown = id.shown.clone();
+        let shown = id.header().clone();
         request.extensions_mut().insert(id);
         SetRequestIdFuture { call: self.inner.call(request), shown }
     }

@@ -40,7 +40,7 @@ where
 
     fn call(&mut self, mut request: Request<ChatRequest>) -> Self::Future {
         let watch = Watch::start(self.limits, request.body().stream());
-        let attempts = Attempts::of(request.extensions_mut());
+        let attempts = Attempts::enclose(request.extensions_mut());
         ResponseFuture::new(self.inner.call(request), watch, attempts)
     }
 }

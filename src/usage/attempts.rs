@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use http::{Extensions, StatusCode};
 
 use super::observed::{Observed, UsageCell};
+use super::scope::Scope;
 use super::tokens::{Usage, UsageSource};
 use crate::error::ApiError;
 
@@ -30,6 +31,10 @@ use crate::error::ApiError;
 pub struct Attempts {
     list: Arc<Mutex<List>>,
     model: Option<Arc<str>>,
+    /// How many there were before whoever has this handle was asked.
+    from: usize,
+    /// Who may answer in the place of whoever has this handle.
+    scope: Option<Arc<Scope>>,
 }
 
 /// Hardly any request needs more than one attempt: the first one has no allocation of its own.
@@ -37,7 +42,17 @@ pub struct Attempts {
 struct List {
     first: Option<Attempt>,
     more: Vec<Attempt>,
-    given_up: Option<ApiError>,
+}
+
+impl List {
+    fn count(&self) -> usize {
+        usize::from(self.first.is_some()) + self.more.len()
+    }
+
+    /// The last one, unless there were no more than so many.
+    fn last(&self, from: usize) -> Option<&Attempt> {
+        self.more.last().or(self.first.as_ref()).filter(|_| self.count() > from)
+    }
 }
 
 /// One request to a provider.
@@ -82,9 +97,20 @@ impl Attempt {
 }
 
 impl Attempts {
-    /// The list of a request, which is put there if nobody has asked for one yet.
+    /// The attempts at a request from here on, whose list is put there if nobody has asked for one yet. What was tried
+    /// before, by a layer outside that tries again, is not among them.
     pub fn of(request: &mut Extensions) -> Self {
-        request.get_or_insert_default::<Self>().clone()
+        let attempts = request.get_or_insert_default::<Self>().clone();
+        let from = attempts.lock().count();
+        Self { from, ..attempts }
+    }
+
+    /// The same, for a layer that may [give up](Self::give_up) what is inside of it, and answers in its place.
+    pub fn enclose(request: &mut Extensions) -> Self {
+        let mut attempts = Self::of(request);
+        attempts.scope = Some(Arc::new(Scope::inside(attempts.scope.take())));
+        request.insert(Self { from: 0, ..attempts.clone() });
+        attempts
     }
 
     /// An empty list.
@@ -95,7 +121,7 @@ impl Attempts {
     /// The same list, for a target that serves the model of this configured id.
     #[must_use]
     pub fn for_model(&self, model: impl Into<Arc<str>>) -> Self {
-        Self { list: self.list.clone(), model: Some(model.into()) }
+        Self { model: Some(model.into()), ..self.clone() }
     }
 
     /// A request is about to be sent to this provider. `model` counts where no router has said which one it is. Returns the
@@ -138,7 +164,7 @@ impl Attempts {
     /// sent the request does not live to see.
     pub fn failed(&self, error: &ApiError) {
         let list = self.lock();
-        let Some(last) = list.more.last().or(list.first.as_ref()) else { return };
+        let Some(last) = list.last(self.from) else { return };
         last.cell.record(|seen| {
             if seen.failure.is_none() && !seen.complete {
                 seen.fail(error);
@@ -150,30 +176,30 @@ impl Attempts {
     /// that those inside do not take it for a client that left.
     pub fn give_up(&self, error: &ApiError) {
         self.failed(error);
-        self.lock().given_up.get_or_insert_with(|| error.clone());
+        if let Some(scope) = &self.scope {
+            scope.give_up(error);
+        }
     }
 
     /// Why nobody waits any more.
-    pub(crate) fn given_up(&self) -> Option<ApiError> {
-        self.lock().given_up.clone()
+    pub(crate) fn given_up(&self) -> Option<&ApiError> {
+        self.scope.as_ref()?.given_up()
     }
 
     /// The provider of the last one.
     pub(crate) fn last_provider(&self) -> Option<Arc<str>> {
-        let list = self.lock();
-        list.more.last().or(list.first.as_ref()).map(|attempt| Arc::clone(&attempt.provider))
+        self.lock().last(self.from).map(|attempt| Arc::clone(&attempt.provider))
     }
 
     /// How many there were so far.
     pub fn count(&self) -> u32 {
-        let list = self.lock();
-        u32::try_from(usize::from(list.first.is_some()) + list.more.len()).unwrap_or(u32::MAX)
+        u32::try_from(self.lock().count().saturating_sub(self.from)).unwrap_or(u32::MAX)
     }
 
     /// All of them, in order.
     pub fn list(&self) -> Vec<Attempt> {
         let list = self.lock();
-        list.first.iter().chain(&list.more).cloned().collect()
+        list.first.iter().chain(&list.more).skip(self.from).cloned().collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, List> {
@@ -205,6 +231,35 @@ mod tests {
         let expected =
             [("a".to_owned(), None, Some("timeout".to_owned())), ("upstream-b".to_owned(), Some(StatusCode::OK), None)];
         assert_eq!(seen, expected);
+    }
+
+    #[test]
+    fn who_is_asked_again_sees_its_own_attempts_only() {
+        let mut request = Extensions::new();
+        let outside = Attempts::of(&mut request);
+        outside.begin("p", "m", UsageCell::new());
+        let again = Attempts::of(&mut request);
+        again.failed(&ApiError::internal());
+        assert_eq!((again.count(), again.list().len(), again.last_provider()), (0, 0, None));
+        assert_eq!(outside.list()[0].cell.observed().failure, None);
+        let second = request.get::<Attempts>().unwrap().begin("q", "m", UsageCell::new());
+        assert_eq!((second, again.count(), again.list().len(), outside.count()), (1, 1, 1, 2));
+        assert_eq!(again.last_provider().as_deref(), Some("q"));
+    }
+
+    #[test]
+    fn who_gives_up_is_heard_inside_and_not_outside() {
+        let mut request = Extensions::new();
+        let meter_outside = Attempts::of(&mut request);
+        let outer = Attempts::enclose(&mut request);
+        let between = Attempts::of(&mut request);
+        let inner = Attempts::enclose(&mut request);
+        let inside = Attempts::of(&mut request);
+        inner.give_up(&ApiError::timeout());
+        let heard = |attempts: &Attempts| attempts.given_up().is_some();
+        assert_eq!((heard(&inside), heard(&between), heard(&meter_outside)), (true, false, false));
+        outer.give_up(&ApiError::timeout());
+        assert_eq!((heard(&between), heard(&meter_outside)), (true, false));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 mod attempts;
 mod observed;
+mod scope;
 mod served;
 mod tokens;
 mod tried;

@@ -246,6 +246,33 @@ async fn each_response_has_an_id_and_only_one_layer_sets_it() {
 }
 
 #[tokio::test]
+async fn a_request_that_comes_again_has_another_receipt_with_its_own_attempts() {
+    let book = Book::default();
+    let service = service_fn(async |request: Request<ChatRequest>| {
+        let (attempts, number, cell) = begin(&request, "m");
+        attempts.answered(number, StatusCode::OK);
+        cell.record(|seen| (seen.usage, seen.complete) = (Some(tokens(100, 10)), true));
+        let mut response = json(WHOLE);
+        response.extensions_mut().insert(cell);
+        Ok::<_, Infallible>(response)
+    });
+    // As a retry outside does it: the clones share their extensions.
+    let mut request = ask();
+    request.extensions_mut().insert(Attempts::new());
+    let id = RequestId::new(request.headers());
+    request.extensions_mut().insert(id);
+    for _ in 0..2 {
+        let response = layer(&book).layer(service).oneshot(request.clone()).await.unwrap();
+        response.into_body().collect().await.unwrap();
+    }
+    let receipts = book.0.lock().unwrap().clone();
+    assert_ne!(receipts[0].id, receipts[1].id);
+    for receipt in receipts {
+        assert_eq!((receipt.tries.len(), receipt.usage), (1, tokens(100, 10)));
+    }
+}
+
+#[tokio::test]
 async fn tags_are_the_hosts_and_the_clients() {
     let book = Book::default();
     let body = r#"{"model":"m","messages":[{"role":"user"}],"user":"u","metadata":{"team":"x"}}"#;
