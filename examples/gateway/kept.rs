@@ -9,6 +9,7 @@ use tower_completions::auth::Priority;
 use tower_completions::client::Client;
 use tower_completions::limit::MemoryLimits;
 use tower_completions::limit::redis::{OnStoreError, RedisLimits, RedisOptions};
+use tower_completions::meter::Drain;
 use tower_completions::meter::log::UsageLog;
 use tower_completions::{RateLimitLayer, ShedLayer};
 
@@ -25,6 +26,7 @@ pub(crate) struct Kept {
     log: Option<(PathBuf, UsageLog)>,
     /// Whether the counters in memory know what the usage log says of earlier processes.
     is_restored: bool,
+    read_on: Option<Drain>,
     shed: ShedLayer,
     drain: DrainLayer,
 }
@@ -47,6 +49,7 @@ impl Kept {
             redis: None,
             log: None,
             is_restored: false,
+            read_on: None,
             shed: ShedLayer::new(usize::MAX),
             drain: DrainLayer::new(cut),
         }
@@ -96,6 +99,16 @@ impl Kept {
         }
         self.log = Some((path.clone(), log.clone()));
         Ok(Some(log))
+    }
+
+    /// What reads answers on whose clients have left.
+    pub(crate) fn read_on(&mut self) -> Drain {
+        let begin = || {
+            let (read_on, worker) = Drain::new(tokio::time::sleep);
+            tokio::spawn(worker.run());
+            read_on
+        };
+        self.read_on.get_or_insert_with(begin).clone()
     }
 
     /// The usage log, if there is one.

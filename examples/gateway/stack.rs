@@ -35,7 +35,9 @@ where
     let known = ModelFilter::new(config.models.iter().map(|model| model.id.as_str()));
     let log = kept.open_log(config)?;
     let prices = prices(config);
+    let reads_on = config.providers.iter().filter(|provider| provider.reads_on);
     let meter = ledger::meter(log).prices(prices.clone());
+    let meter = reads_on.fold(meter, |meter, provider| meter.drain(provider.name.as_str(), &kept.read_on()));
     let limits = kept.limits(&config.counters)?.prices(prices).models(known);
     let usage = limits.usage();
     let chat = ServiceBuilder::new()
@@ -242,5 +244,59 @@ mod tests {
         let last = events.trim_end().rsplit("\n\n").next().unwrap();
         assert!(last.starts_with("data: {\"error\":") && last.contains("\"code\":\"timeout\""), "{events}");
         assert!(!events.contains("[DONE]"));
+    }
+
+    /// What the ledger says of a client that leaves after the first event.
+    async fn line_of_who_leaves(on_disconnect: &str) -> Value {
+        let mock = Mock::openai();
+        let answer = tower_completions::mock::Answer::text("A long story").usage(30, 7);
+        mock.answer(answer.delay_frames(Duration::from_millis(20)));
+        let upstream = mock.listen().await.unwrap();
+        let path = std::env::temp_dir().join(format!("gateway-leaves-{on_disconnect}-{}.jsonl", std::process::id()));
+        let _nothing_there = std::fs::remove_file(&path);
+        let config = format!(
+            r#"
+            [usage]
+            path = {path:?}
+            [[providers]]
+            name = "mock"
+            protocol = "openai"
+            base_url = "{}/v1"
+            on_disconnect = "{on_disconnect}"
+            [[models]]
+            id = "slow"
+            provider = "mock"
+            [[keys]]
+            id = "alice"
+            secret = "sk-alice"
+            "#,
+            upstream.base_url()
+        );
+        let config = config::parse(&config, &|_| None).unwrap();
+        let mut body = chat("slow");
+        body["stream"] = true.into();
+        let request = Request::post(CHAT).header("authorization", "Bearer sk-alice").body(body.to_string()).unwrap();
+        let answer = built(&config).oneshot(request).await.unwrap();
+        let mut body = Box::pin(answer.into_body());
+        assert!(body.frame().await.unwrap().is_ok());
+        drop(body);
+        for _ in 0..1_000 {
+            let log = std::fs::read_to_string(&path).unwrap_or_default();
+            if let Some(line) = log.lines().next() {
+                std::fs::remove_file(&path).unwrap();
+                return serde_json::from_str(line).unwrap();
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("there is no line");
+    }
+
+    #[tokio::test]
+    async fn who_leaves_costs_what_was_delivered_or_what_the_provider_says() {
+        let cancelled = line_of_who_leaves("cancel").await;
+        assert_eq!((&cancelled["outcome"], &cancelled["usage_source"]), (&json!("aborted"), &json!("estimated")));
+        let drained = line_of_who_leaves("drain").await;
+        assert_eq!((&drained["outcome"], &drained["usage_source"]), (&json!("aborted"), &json!("reported")));
+        assert_eq!((&drained["prompt_tokens"], &drained["completion_tokens"]), (&json!(30), &json!(7)));
     }
 }

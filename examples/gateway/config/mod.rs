@@ -61,6 +61,8 @@ pub(crate) struct Provider {
     pub(crate) api_version: Option<String>,
     /// The key that signs requests to Bedrock.
     pub(crate) signing: Option<Signing>,
+    /// Whether its answers are read on when their clients have left, for the figure at the end.
+    pub(crate) reads_on: bool,
 }
 
 /// An access key of AWS's, and the region that it signs for.

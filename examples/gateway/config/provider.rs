@@ -38,8 +38,21 @@ fn provider(mut table: Table<'_>, names: &mut HashSet<String>, env: Environment<
         "mock" => (mock_language(&mut table)?, Place::Mock),
         _ => return Err(protocol.refuse("must be openai, anthropic, gemini, bedrock, azure or mock")),
     };
+    let reads_on = match table.take("on_disconnect") {
+        Some(choice) => reads_on(&choice)?,
+        None => false,
+    };
     table.finish()?;
-    Ok(Provider { name, language, place, profile, api_version, signing })
+    Ok(Provider { name, language, place, profile, api_version, signing, reads_on })
+}
+
+/// Whether the provider's answer is read on when its client has left.
+fn reads_on(choice: &Value<'_>) -> Result<bool, Refusal> {
+    match choice.text()? {
+        "cancel" => Ok(false),
+        "drain" => Ok(true),
+        _ => Err(choice.refuse("must be cancel or drain")),
+    }
 }
 
 fn known_profile(profile: &Value<'_>) -> Result<String, Refusal> {

@@ -241,6 +241,12 @@ fn bad_files_are_refused_with_line_and_field() {
         ("\n[usage]".to_owned(), 2, "usage.path", "missing"),
         ("\n[usage]\npath = \"\"".to_owned(), 3, "usage.path", "empty"),
         ("\n[usage]\npath = \"u\"\nsink = 1".to_owned(), 4, "usage.sink", "unknown field"),
+        (
+            "[[providers]]\nname = \"a\"\nprotocol = \"mock\"\non_disconnect = \"stay\"".to_owned(),
+            4,
+            "providers.on_disconnect",
+            "cancel or drain",
+        ),
         ("[limits]\nredis = \"http://planted\"".to_owned(), 2, "limits.redis", "redis://"),
         ("[limits]\nredis = \"rediss://planted\"".to_owned(), 2, "limits.redis", "redis://"),
         ("[limits]\non_store_error = \"planted\"".to_owned(), 2, "limits.on_store_error", "open, closed or local"),
