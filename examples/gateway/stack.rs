@@ -136,6 +136,12 @@ mod tests {
         json!({"model": model, "messages": [{"role": "user", "content": "Good morning"}]})
     }
 
+    fn streamed(model: &str) -> Request<String> {
+        let mut body = chat(model);
+        body["stream"] = true.into();
+        Request::post(CHAT).header("authorization", "Bearer sk-alice").body(body.to_string()).unwrap()
+    }
+
     #[tokio::test]
     async fn a_model_is_served_under_its_name_upstream() {
         let (status, headers, answer) = ask(TWO, CHAT, "sk-alice", chat("here")).await;
@@ -234,10 +240,7 @@ mod tests {
             upstream.base_url()
         );
         let config = config::parse(&config, &|_| None).unwrap();
-        let mut body = chat("slow");
-        body["stream"] = true.into();
-        let request = Request::post(CHAT).header("authorization", "Bearer sk-alice").body(body.to_string()).unwrap();
-        let answer = built(&config).oneshot(request).await.unwrap();
+        let answer = built(&config).oneshot(streamed("slow")).await.unwrap();
         assert_eq!(answer.status(), StatusCode::OK);
         let events = answer.into_body().collect().await.map_err(Into::<BoxError>::into).unwrap().to_bytes();
         let events = std::str::from_utf8(&events).unwrap();
@@ -273,10 +276,7 @@ mod tests {
             upstream.base_url()
         );
         let config = config::parse(&config, &|_| None).unwrap();
-        let mut body = chat("slow");
-        body["stream"] = true.into();
-        let request = Request::post(CHAT).header("authorization", "Bearer sk-alice").body(body.to_string()).unwrap();
-        let answer = built(&config).oneshot(request).await.unwrap();
+        let answer = built(&config).oneshot(streamed("slow")).await.unwrap();
         let mut body = Box::pin(answer.into_body());
         assert!(body.frame().await.unwrap().is_ok());
         drop(body);
