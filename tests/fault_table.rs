@@ -1,5 +1,5 @@
-//! The fault table, over real sockets, row by row and for every protocol: what the client gets, what was tried, and what a
-//! limit counts.
+//! The fault table, over real sockets, row by row and for every protocol: what the client gets, what was tried, what a limit
+//! counts, and what the ledger says.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, reason = "tests")]
 
 #[path = "support/spoken.rs"]
@@ -18,6 +18,7 @@ use tokio::time::timeout;
 use tower::ServiceExt;
 use tower_completions::ChatRequest;
 use tower_completions::client::Client;
+use tower_completions::meter::Outcome;
 use tower_completions::mock::{Answer, Chunking, Mock};
 
 /// What a limit counts of a row, beside the request itself.
@@ -42,6 +43,28 @@ struct Row {
 
 fn row(name: &'static str, answer: Answer, upstream: Option<u16>, status: u16, code: &'static str) -> Row {
     Row { name, answer, status, kind: "server_error", code: Some(code), reason: None, upstream, used: Used::Nothing }
+}
+
+impl Row {
+    /// The reason in the ledger.
+    fn word(&self) -> &'static str {
+        match (self.code, self.status) {
+            (Some("upstream_auth_error"), _) => "upstream_auth",
+            (Some("timeout"), _) => "upstream_timeout",
+            (Some("rate_limit_exceeded"), _) => "upstream_rate_limited",
+            (_, 400 | 413) => "client_error",
+            _ => "upstream_error",
+        }
+    }
+}
+
+/// The one receipt of an answer that failed. It charges what the limit does.
+#[track_caller]
+fn assert_receipt(name: &str, bench: &Bench, answer: &Answered, (word, code): (&str, &str), tokens: u64) {
+    let receipt = bench.receipt();
+    assert_eq!((receipt.outcome, receipt.status), (Outcome::Failed, answer.status), "{name}");
+    assert_eq!((receipt.reason.as_deref(), receipt.error_code.as_deref()), (Some(word), Some(code)), "{name}");
+    assert_eq!((receipt.usage.total_tokens(), receipt.tries.len()), (tokens, 1), "{name}");
 }
 
 /// The rows that are errors before the first byte, whether a stream was asked for or not.
@@ -147,7 +170,7 @@ async fn each_row_before_the_first_byte(spoken: Spoken) {
             };
             let name = format!("{spoken:?}{more}: {}", row.name);
             let received = mock.received();
-            mock.answer(row.answer.header("set-cookie", "a=b"));
+            mock.answer(row.answer.clone().header("set-cookie", "a=b"));
             let answer = chat(bench, ask(more)).await;
             println!("{name}: {}", answer.text());
             // Gemini has streams without a single event, and a word of its own for them.
@@ -160,8 +183,9 @@ async fn each_row_before_the_first_byte(spoken: Spoken) {
             assert_clean(&name, &answer);
             assert_eq!(mock.received(), received + 1, "{name}: asked once");
             let reason = row.reason.or(row.code).map(str::to_owned);
-            assert_eq!(bench.tried(), [(row.upstream, reason)], "{name}");
             let input = if let Used::Prompt = row.used { prompt(&ask(more)) } else { 0 };
+            assert_receipt(&name, bench, &answer, (row.word(), reason.as_deref().unwrap()), input);
+            assert_eq!(bench.tried(), [(row.upstream, reason)], "{name}");
             let more = cost(1, input, 0);
             expected.requests += more.requests;
             expected.tokens += more.tokens;
@@ -373,6 +397,8 @@ async fn each_row_after_the_first_byte(spoken: Spoken) {
         let used = bench.settled().await;
         let delivered = (text.len() as u64).div_ceil(4);
         assert!(used.tokens >= before.tokens + delivered, "{name}: what was delivered counts");
+        let word = if code == "timeout" { "upstream_timeout" } else { "upstream_error" };
+        assert_receipt(&name, bench, &answer, (word, reason), used.tokens - before.tokens);
         assert_eq!(used.requests, before.requests + 1);
     }
 }
@@ -430,6 +456,7 @@ async fn whoever_listens_to_nobody_is_unreachable_in_every_protocol() {
         for more in ["", STREAM] {
             let answer = chat(&bench, ask(more)).await;
             answer.expect_error(502, "server_error", Some("upstream_unreachable"), None);
+            assert_receipt(more, &bench, &answer, ("upstream_unreachable", "upstream_unreachable"), 0);
             assert_eq!(bench.tried(), [(None, Some("upstream_unreachable".to_owned()))]);
         }
         assert_eq!(bench.settled().await, cost(2, 0, 0), "{spoken:?}");

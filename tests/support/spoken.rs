@@ -12,6 +12,7 @@ use tower_completions::auth::{Budget, BudgetWindow, Rate};
 use tower_completions::client::Client;
 use tower_completions::clock::ManualClock;
 use tower_completions::limit::{Allowance, Cost, LimitStore, MemoryLimits, Subject, SubjectKind};
+use tower_completions::meter::{MeterLayer, Receipt};
 use tower_completions::mock::{EventStream, Mock};
 use tower_completions::price::{Price, PriceBook};
 use tower_completions::route::BoxBody;
@@ -162,6 +163,7 @@ where
 pub(crate) struct Bench {
     store: Arc<MemoryLimits<ManualClock>>,
     last: Arc<Mutex<Attempts>>,
+    receipts: Arc<Mutex<Vec<Receipt>>>,
     pub(crate) gateway: Gateway,
     pub(crate) client: Client,
 }
@@ -185,10 +187,14 @@ impl Bench {
         let list = router.models();
         let store = Arc::new(MemoryLimits::<ManualClock>::default());
         let price = |id: &&str| (id.to_string(), Price::per_million(1.0, 10.0).unwrap());
-        let limits = RateLimitLayer::new(store.clone()).prices(PriceBook::from_prices(ids.iter().map(price)));
+        let prices = PriceBook::from_prices(ids.iter().map(price));
+        let limits = RateLimitLayer::new(store.clone()).prices(prices.clone());
+        let receipts = Arc::new(Mutex::new(Vec::new()));
+        let book = receipts.clone();
+        let meter = MeterLayer::new(move |receipt: &Receipt| book.lock().unwrap().push(receipt.clone())).prices(prices);
         let last = Arc::new(Mutex::new(Attempts::new()));
         let seen = last.clone();
-        let chat = ChatLayer::new().layer(limits.layer(router));
+        let chat = ChatLayer::new().layer(meter.layer(limits.layer(router)));
         let service = ServiceBuilder::new()
             .map_request(move |mut request: Request<axum::body::Body>| {
                 let attempts = Attempts::new();
@@ -198,7 +204,7 @@ impl Bench {
                 request
             })
             .service(Endpoint::new(chat, list));
-        Self { store, last, gateway: Gateway::of(service).await, client: Client::new() }
+        Self { store, last, receipts, gateway: Gateway::of(service).await, client: Client::new() }
     }
 
     /// What was tried for the last request: the provider's status, and the failure.
@@ -208,6 +214,14 @@ impl Bench {
             (attempt.status.map(|status| status.as_u16()), attempt.cell.observed().failure)
         };
         attempts.into_iter().map(words).collect()
+    }
+
+    /// The one receipt since the last time.
+    #[track_caller]
+    pub(crate) fn receipt(&self) -> Receipt {
+        let mut receipts = std::mem::take(&mut *self.receipts.lock().unwrap());
+        assert_eq!(receipts.len(), 1, "{receipts:?}");
+        receipts.remove(0)
     }
 
     /// What was used, once no answer is in progress.
