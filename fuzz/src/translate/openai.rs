@@ -4,7 +4,7 @@ use tower_completions::ChatRequest;
 use tower_completions::translate::Dialect;
 
 use super::check;
-use super::told::{streamed, whole, without_random_ids};
+use super::told::{streamed, whole, whole_as_stream, without_random_ids};
 use crate::{Input, requests};
 
 /// Cut anywhere the same; a plain answer passes byte for byte; what is written anew is JSON.
@@ -25,6 +25,10 @@ fn answer(dialect: &impl Dialect, chat: &ChatRequest, input: &Input<'_>, case: u
             let pieces = streamed(dialect, chat, &input.pieces());
             assert_eq!(pieces, told);
             assert_eq!(told.seen.complete, told.error.is_none());
+        }
+        // A stream that calls itself JSON is read as one.
+        2 if chat.stream() && !input.data.trim_ascii_start().starts_with(b"{") => {
+            assert_eq!(whole_as_stream(dialect, chat, input.data), streamed(dialect, chat, &[input.data]));
         }
         2 => {
             let stream = check::body(dialect, chat, input.data);
