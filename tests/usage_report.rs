@@ -8,6 +8,9 @@
 #[allow(dead_code, reason = "here it is only tested")]
 mod example;
 
+#[path = "support/built.rs"]
+mod built;
+
 use std::env;
 use std::fs;
 use std::io::Write;
@@ -22,24 +25,10 @@ use tower_completions::{Usage, UsageSource};
 
 const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/usage_report");
 
-/// The program, built with the profile of this test.
+/// The program.
 fn program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
-    PROGRAM.get_or_init(|| {
-        let test = env::current_exe().unwrap();
-        let directory = test.parent().and_then(Path::parent).unwrap();
-        let profile = match directory.file_name().and_then(|name| name.to_str()) {
-            Some("debug") | None => "dev",
-            Some(profile) => profile,
-        };
-        let cargo = env::var_os("CARGO").unwrap_or_else(|| env!("CARGO").into());
-        let build = Command::new(cargo)
-            .current_dir(env!("CARGO_MANIFEST_DIR"))
-            .args(["build", "--quiet", "--example", "usage_report", "--profile", profile])
-            .status();
-        assert!(build.unwrap().success());
-        directory.join("examples/usage_report")
-    })
+    PROGRAM.get_or_init(|| built::example("usage_report"))
 }
 
 fn command(folder: &Path, args: &[&str]) -> Command {

@@ -1,7 +1,9 @@
 //! The example gateway as a process, for the suites that run it.
 #![allow(dead_code, reason = "each suite uses its own part")]
 
-use std::env;
+#[path = "built.rs"]
+mod built;
+
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -18,32 +20,10 @@ use serde_json::{Value, json};
 use tower::ServiceExt;
 use tower_completions::client::Client;
 
-/// The program, built with the profile of this test.
+/// The program.
 pub(crate) fn program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
-    PROGRAM.get_or_init(|| {
-        let test = env::current_exe().unwrap();
-        let directory = test.parent().and_then(Path::parent).unwrap();
-        let profile = match directory.file_name().and_then(|name| name.to_str()) {
-            Some("debug") | None => "dev",
-            Some(profile) => profile,
-        };
-        let cargo = env::var_os("CARGO").unwrap_or_else(|| env!("CARGO").into());
-        let mut build = Command::new(cargo);
-        build.current_dir(env!("CARGO_MANIFEST_DIR"));
-        build.args(["build", "--quiet", "--example", "gateway", "--profile", profile]);
-        if cfg!(feature = "jemalloc") {
-            build.args(["--features", "jemalloc"]);
-        }
-        // What cargo tells a test of its package makes build scripts run again that ask for these, such as ring's.
-        for (name, _) in env::vars_os() {
-            if name.to_str().is_some_and(|name| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")) {
-                build.env_remove(name);
-            }
-        }
-        assert!(build.status().unwrap().success());
-        directory.join("examples/gateway")
-    })
+    PROGRAM.get_or_init(|| built::example("gateway"))
 }
 
 pub(crate) fn command(args: &[&str]) -> Command {
