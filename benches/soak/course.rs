@@ -44,17 +44,14 @@ pub(crate) async fn run(args: &Args) -> ExitCode {
 
     let clients = Clients::of(&gateway.url);
     load::pace(&clients, &slots, process, PACE).await;
-    let max_rate = match args.max_rate {
-        Some(rate) => rate,
-        None => load::highest(&clients, &slots, Duration::from_secs(args.find_seconds)).await,
-    };
-    println!("at most {max_rate:.0} requests a second");
+    // The baseline is that of a gateway that has been at its highest rate once, also if that is known.
+    let (find, used) = (args.max_rate.map_or(args.find_seconds, |_| 5), watch::cpu(process));
+    let found = load::highest(&clients, &slots, Duration::from_secs(find)).await;
+    let busy = (watch::cpu(process) - used).as_secs_f64() * 100.0 / find as f64;
+    let max_rate = args.max_rate.unwrap_or(found);
+    println!("at most {max_rate:.0} requests a second; now {found:.0}, with {busy:.0} % of a core for the gateway");
     if args.find_only {
         return ExitCode::SUCCESS;
-    }
-    if args.max_rate.is_some() {
-        // The baseline is that of a gateway that has been at its highest rate once.
-        load::highest(&clients, &slots, Duration::from_secs(5)).await;
     }
     drop(clients);
     let baseline = rest().await;
@@ -81,7 +78,9 @@ pub(crate) async fn run(args: &Args) -> ExitCode {
     sleep(Duration::from_secs(2)).await;
     let end = watch::holds(process, &ports);
 
-    let slope = remains(&samples, [baseline, after, end], &mut checks);
+    // What is left of the last requests is no load any more.
+    let loaded_samples = samples.partition_point(|sample| sample.second <= args.seconds as f64);
+    let slope = remains(&samples[..loaded_samples], [baseline, after, end], &mut checks);
     let told = |pace: Pace| format!("{:.0} µs of CPU ({:.2} ms until half of them were there)", pace.cpu, pace.median);
     let found = format!("{} before, {} after", told(pace_before), told(pace_after));
     checks.that("an answer costs what it cost before", pace_after.cpu <= pace_before.cpu * 1.5, found);
@@ -128,7 +127,7 @@ pub(crate) async fn run(args: &Args) -> ExitCode {
     let counted =
         Seen::ALL.map(|what| (format!("{what:?}").to_lowercase(), limits::seen(&slots, loaded.clone(), what)));
     let summary = json!({
-        "seconds": lasted, "max_rate": max_rate.round(), "rate": (max_rate / 2.0).round(),
+        "seconds": args.seconds, "lasted": lasted, "max_rate": max_rate.round(), "cpu_percent_then": busy.round(), "rate": (max_rate / 2.0).round(),
         "requests": loaded.end - loaded.start, "streams": streams.count(), "streams_to_be_left": leaving,
         "attempts": tries, "faults": faults, "seen": counted.into_iter().collect::<std::collections::BTreeMap<_, _>>(),
         "lines": ledger.lines, "outcomes": ledger.outcomes, "nano_dollars": ledger.nano.iter().sum::<u64>(),
