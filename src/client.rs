@@ -17,6 +17,7 @@ mod watched;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -58,7 +59,12 @@ const CONNECTION_WINDOW: u32 = (1 << 31) - 1;
 /// A request with [`FreshConnection`] in its extensions gets a connection that nobody has used, and nobody will use again.
 #[derive(Clone)]
 pub struct Client {
-    pool: Pool,
+    pools: Arc<Pools>,
+}
+
+/// In one allocation, since services are cloned for each request.
+struct Pools {
+    kept: Pool,
     /// Keeps nothing.
     fresh: Pool,
 }
@@ -166,7 +172,7 @@ impl ClientBuilder {
                 .http2_only(self.http2_only)
                 .build(connector.clone())
         };
-        Client { pool: pool(self.pool_max_idle_per_host), fresh: pool(0) }
+        Client { pools: Arc::new(Pools { kept: pool(self.pool_max_idle_per_host), fresh: pool(0) }) }
     }
 }
 
@@ -187,8 +193,8 @@ impl Service<Request<Full<Bytes>>> for Client {
 
     fn call(&mut self, request: Request<Full<Bytes>>) -> ResponseFuture {
         let pool = match request.extensions().get::<FreshConnection>() {
-            Some(_) => &self.fresh,
-            None => &self.pool,
+            Some(_) => &self.pools.fresh,
+            None => &self.pools.kept,
         };
         ResponseFuture { inner: pool.request(request) }
     }
