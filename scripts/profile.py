@@ -97,7 +97,7 @@ def wait(address):
     sys.exit(f"nothing listens on {address}")
 
 
-def once(harness, folder, command, environment, address, path, request, stream, requests):
+def once(harness, folder, command, environment, address, path, request, stream, requests, tries=5):
     out = folder / "callgrind.out"
     process = subprocess.Popen(["valgrind", "--tool=callgrind", f"--callgrind-out-file={out}", *command], env=environment,
                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -106,10 +106,14 @@ def once(harness, folder, command, environment, address, path, request, stream, 
         load = [harness / "loadgen", "--url", f"http://{address}{path}", "--body", request, "--conns", "4", "--requests", str(requests),
                 "--warmup", "8", "--max-secs", "240", "--header", "authorization: Bearer sk-test-alice"]
         told = json.loads(subprocess.run(load + (["--stream", "--tokens", str(EVENTS)] if stream else []), check=True, stdout=subprocess.PIPE).stdout)
-        assert told["ok"] == requests and not told["errors"] and not told["short"], told
     finally:
         process.terminate()
         process.wait()
+    if told["ok"] != requests or told["errors"] or told["short"]:
+        # A machine that stops for a while makes time limits pass, and then something else is counted.
+        if tries == 0:
+            sys.exit(f"not all were answered: {told}")
+        return once(harness, folder, command, environment, address, path, request, stream, requests, tries - 1)
     listing = subprocess.run(["callgrind_annotate", "--threshold=100", out], check=True, stdout=subprocess.PIPE, text=True).stdout
     counts = collections.Counter()
     for line in listing.splitlines():
