@@ -44,9 +44,11 @@ PARTS = [
     ("ours: authentication", r"tower_completions::(auth|secret)|sha2"),
     ("ours: routing, retries, health", r"tower_completions::route|tower::retry"),
     ("ours: else", r"tower_completions|gateway::"),
+    ("hash maps and header maps", r"hash|header::(map|name)"),
     ("hyper, HTTP's types and parser", r"hyper|httparse|\bhttp::|http_body|bytes::"),
     ("tokio", r"tokio|mio::"),
-    ("else: hashing, formatting, searching", r""),
+    ("UTF-8 and searching", r"from_utf8|run_utf8|memchr|memmem"),
+    ("else", r""),
 ]
 FILE = """listen = "{gateway}"
 [usage]
