@@ -17,15 +17,14 @@ pub(crate) struct Args {
     pub(crate) keep: bool,
 }
 
-/// Cargo's own test run is no benchmark: then there is nothing to do.
+/// With neither `--seconds` nor `--find-rate` there is nothing to do: nobody who runs all benchmarks waits for this one.
 pub(crate) fn parse(mut args: impl Iterator<Item = String>) -> Option<Args> {
     let out = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("soak");
-    let mut parsed = Args { seconds: 1800, find_seconds: 15, max_rate: None, find_only: false, out, keep: false };
-    let mut is_bench = false;
+    let mut parsed = Args { seconds: 0, find_seconds: 15, max_rate: None, find_only: false, out, keep: false };
     while let Some(arg) = args.next() {
         let mut number = || args.next().and_then(|value| value.parse().ok()).unwrap_or_else(|| panic!("{arg} NUMBER"));
         match arg.as_str() {
-            "--bench" => is_bench = true,
+            "--bench" => {}
             "--seconds" => parsed.seconds = number() as u64,
             "--find-seconds" => parsed.find_seconds = number() as u64,
             "--max-rate" => parsed.max_rate = Some(number()),
@@ -35,5 +34,5 @@ pub(crate) fn parse(mut args: impl Iterator<Item = String>) -> Option<Args> {
             _ => panic!("what is {arg}? There are --seconds, --find-seconds, --max-rate, --find-rate, --keep, --out"),
         }
     }
-    (is_bench && cfg!(target_os = "linux")).then_some(parsed)
+    (cfg!(target_os = "linux") && (parsed.seconds > 0 || parsed.find_only)).then_some(parsed)
 }

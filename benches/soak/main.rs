@@ -2,9 +2,9 @@
 //! that fail. Afterwards memory, files, limits and ledger have to be where they were, or where the arithmetic says.
 //!
 //! ```sh
-//! cargo bench --bench soak --features jemalloc                          # 30 minutes
+//! cargo bench --bench soak --features jemalloc -- --seconds 1800
 //! cargo bench --bench soak --features jemalloc -- --seconds 60          # a quick one
-//! scripts/soak.py target/tmp/soak docs/soak.svg                         # its plot
+//! scripts/soak.py target/tmp/soak                                       # its plot and its table
 //! ```
 //!
 //! `--find-rate` only tells the highest rate, and `--max-rate N` takes one that is known. Clients and providers are in this
@@ -32,7 +32,7 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let Some(args) = args::parse(std::env::args().skip(1)) else {
-        println!("only `cargo bench --bench soak` runs it, and on Linux");
+        println!("on Linux: cargo bench --bench soak --features jemalloc -- --seconds 1800");
         return ExitCode::SUCCESS;
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();

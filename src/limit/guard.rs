@@ -37,7 +37,14 @@ enum Stage {
 impl Guard {
     /// Nothing is reserved yet. In a box: it moves from the future into the body, and through all that is around them.
     pub(super) fn new(limiter: Arc<Limiter>, estimate: Estimate, attempts: Attempts) -> Box<Self> {
-        Box::new(Self { limiter, reservation: None, estimate, attempts, stage: Stage::Admitted, notes: Notes::default() })
+        Box::new(Self {
+            limiter,
+            reservation: None,
+            estimate,
+            attempts,
+            stage: Stage::Admitted,
+            notes: Notes::default(),
+        })
     }
 
     /// The request was admitted.
