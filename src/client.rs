@@ -15,6 +15,8 @@
 
 mod incoming;
 mod line;
+#[cfg(test)]
+mod tests;
 mod watched;
 
 use std::fmt;

@@ -65,7 +65,9 @@ impl Line {
         let (over, task) = (state.connection.take(), state.task.take());
         drop(state);
         drop(over);
-        task.map(Waker::wake);
+        if let Some(task) = task {
+            task.wake();
+        }
         false
     }
 
@@ -96,7 +98,9 @@ impl Line {
             state.task.take()
         };
         lock(&self.reader).take();
-        task.map(Waker::wake);
+        if let Some(task) = task {
+            task.wake();
+        }
     }
 
     /// Polls the connection for its task, unless there is a reader.
@@ -127,7 +131,9 @@ impl Wake for Line {
     fn wake_by_ref(self: &Arc<Self>) {
         if self.bell.swap(RUNG, Ordering::AcqRel) == ASLEEP {
             let reader = lock(&self.reader).take();
-            reader.map(Waker::wake);
+            if let Some(reader) = reader {
+                reader.wake();
+            }
         }
     }
 }
