@@ -86,7 +86,7 @@ pin_project! {
 }
 
 /// The client's response.
-pub(super) type Translated<D, B> = Response<ResponseBody<Box<AnswerBody<D, B>>>>;
+pub(super) type Translated<D, B> = Response<ResponseBody<AnswerBody<D, B>>>;
 
 /// The head of the answer is there.
 struct Reading<D, B> {
@@ -111,7 +111,7 @@ enum ReadingBody<D, B> {
         writer: AnswerWriter,
     },
     Stream {
-        body: Option<Box<AnswerBody<D, B>>>,
+        body: Option<AnswerBody<D, B>>,
     },
 }
 
@@ -175,7 +175,7 @@ where
             ReadingBody::Answer { body: Whole { body, collect: Collect::all(max_answer) }, decoder, writer }
         } else {
             let writer = ChunkWriter::new(answer_head, cell.clone(), show_usage);
-            ReadingBody::Stream { body: Some(Box::new(AnswerBody::new(body, decoder, writer, cell.clone()))) }
+            ReadingBody::Stream { body: Some(AnswerBody::new(body, decoder, writer, cell.clone())) }
         };
         Box::new(Self { status: head.status, headers: head.headers, cell, served, dropped, body })
     }
