@@ -381,8 +381,8 @@ impl<'a> Scanner<'a> {
 
 /// How many bytes from the start are neither a quote, a backslash nor a control character.
 ///
-/// In a long string memchr finds the quote or backslash, and one loop without branches, which the compiler turns into
-/// vector instructions, sees that no control character comes before it.
+/// In a long string memchr finds the quote or backslash, and a loop without branches, which the compiler turns into vector
+/// instructions, sees that no control character comes before it.
 pub(super) fn plain_prefix(text: &[u8]) -> usize {
     let at = match short_prefix(text) {
         Ok(found) => return found,
@@ -390,10 +390,23 @@ pub(super) fn plain_prefix(text: &[u8]) -> usize {
     };
     let rest = &text[at..];
     let end = memchr::memchr2(b'"', b'\\', rest).unwrap_or(rest.len());
-    if rest[..end].iter().fold(false, |any, &byte| any | (byte < 0x20)) {
+    if has_control(&rest[..end]) {
         return at + rest.iter().position(|&byte| is_special(byte)).unwrap_or(end);
     }
     at + end
+}
+
+/// Whether there is a control character: a block at a time, of which the last may lap over the one before it.
+fn has_control(text: &[u8]) -> bool {
+    const BLOCK: usize = 16;
+    let Some(last) = text.last_chunk::<BLOCK>() else { return text.iter().any(|&byte| byte < 0x20) };
+    let mut least = *last;
+    for block in text.as_chunks::<BLOCK>().0 {
+        for (least, &byte) in least.iter_mut().zip(block) {
+            *least = byte.min(*least);
+        }
+    }
+    least.iter().any(|&byte| byte < 0x20)
 }
 
 /// Where a string ends whose first byte is next: the bytes up to its quote, and whether there are escapes among them. `None`
