@@ -2,18 +2,35 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 
 use tokio::time::{Instant, Sleep, sleep_until};
 
 /// A timer that is set when it is first waited for. To put its time off costs nothing: it is set anew when it goes off.
 #[derive(Debug, Default)]
-pub(crate) struct Alarm(Option<Pin<Box<Sleep>>>);
+pub(crate) struct Alarm(Option<Set>);
+
+#[derive(Debug)]
+struct Set {
+    sleep: Pin<Box<Sleep>>,
+    /// Who will be woken.
+    waker: Waker,
+}
 
 impl Alarm {
     /// Ready when this time has come, or has gone by.
     pub(crate) fn poll(&mut self, at: Instant, cx: &mut Context<'_>) -> Poll<()> {
-        let sleep = self.0.get_or_insert_with(|| Box::pin(sleep_until(at)));
+        let set = match &mut self.0 {
+            Some(set) if at >= set.sleep.deadline() && !set.sleep.is_elapsed() && set.waker.will_wake(cx.waker()) => {
+                return Poll::Pending;
+            }
+            Some(set) => {
+                set.waker.clone_from(cx.waker());
+                set
+            }
+            unset => unset.insert(Set { sleep: Box::pin(sleep_until(at)), waker: cx.waker().clone() }),
+        };
+        let sleep = &mut set.sleep;
         if at < sleep.deadline() {
             sleep.as_mut().reset(at);
         }

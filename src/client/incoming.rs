@@ -31,8 +31,8 @@ struct Reading {
     /// The line as a waker.
     bell: Waker,
     has_claimed: bool,
-    /// There was nothing more when it was asked last.
-    is_asleep: bool,
+    /// There was nothing more when it was asked last: who is woken then.
+    asleep: Option<Waker>,
 }
 
 /// What came after the pieces that were joined.
@@ -52,7 +52,7 @@ impl Incoming {
         response.map(|inner| {
             let line = line.filter(|_| !inner.is_end_stream()).map(|OnLine(line)| {
                 let bell = Waker::from(Arc::clone(&line));
-                Reading { line, bell, has_claimed: false, is_asleep: false }
+                Reading { line, bell, has_claimed: false, asleep: None }
             });
             Self { inner, line, held: Held::Nothing }
         })
@@ -64,11 +64,13 @@ impl Incoming {
         // A second time for what has happened during the first; then others may have their turn.
         for _ in 0..2 {
             let Some(reading) = &mut self.line else { return inner.poll_frame(cx) };
-            let Reading { line, bell, has_claimed, is_asleep } = reading;
-            if *is_asleep && line.is_asleep(cx.waker()) {
+            let Reading { line, bell, has_claimed, asleep } = reading;
+            if let Some(waker) = asleep
+                && waker.will_wake(cx.waker())
+                && line.is_asleep()
+            {
                 return Poll::Pending;
             }
-            *is_asleep = false;
             let mut look = || inner.as_mut().poll_frame(&mut Context::from_waker(bell));
             let found = if *has_claimed { Some(Poll::Pending) } else { line.claim(&mut look) };
             let found = match found {
@@ -88,8 +90,9 @@ impl Incoming {
                 }
                 return Poll::Ready(found);
             }
-            *is_asleep = line.sleep(cx.waker());
-            if *is_asleep {
+            let waker = asleep.get_or_insert_with(|| cx.waker().clone());
+            waker.clone_from(cx.waker());
+            if line.sleep(waker.clone()) {
                 return Poll::Pending;
             }
         }

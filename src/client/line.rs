@@ -72,22 +72,15 @@ impl Line {
     }
 
     /// Whether the reader may sleep: from now on it is woken when something happens. Not if something has happened already.
-    pub(super) fn sleep(&self, waker: &Waker) -> bool {
-        self.wake_later(waker);
+    pub(super) fn sleep(&self, waker: Waker) -> bool {
+        let before = lock(&self.reader).replace(waker);
+        drop(before);
         self.bell.compare_exchange(AWAKE, ASLEEP, Ordering::AcqRel, Ordering::Acquire).is_ok()
     }
 
     /// Whether nothing has happened since the reader went to sleep.
-    pub(super) fn is_asleep(&self, waker: &Waker) -> bool {
-        self.wake_later(waker);
+    pub(super) fn is_asleep(&self) -> bool {
         self.bell.load(Ordering::Acquire) == ASLEEP
-    }
-
-    fn wake_later(&self, waker: &Waker) {
-        let mut reader = lock(&self.reader);
-        if !reader.as_ref().is_some_and(|known| known.will_wake(waker)) {
-            *reader = Some(waker.clone());
-        }
     }
 
     /// The reader who has claimed the connection has what it wanted, or wants no more: the task goes on.
