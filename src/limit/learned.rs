@@ -108,4 +108,18 @@ mod tests {
         }
         assert_eq!(learned.slots.len() * size_of::<AtomicU64>(), 32 << 10);
     }
+
+    #[test]
+    fn callers_keep_their_own_figures_and_nobody_has_a_strangers() {
+        let learned = Learned::new();
+        let slots: Vec<Slot> = (0..100).map(|caller| learned.slot(&format!("caller {caller}"), "m")).collect();
+        slots.iter().zip(1..).for_each(|(slot, tokens)| learned.learn(*slot, tokens));
+        let kept = slots.iter().zip(1..).filter(|(slot, tokens)| learned.get(**slot) == Some(*tokens)).count();
+        assert!(kept > 80, "{kept} of a hundred in 4096 slots");
+        for stranger in 0..100_000 {
+            learned.learn(learned.slot(&format!("stranger {stranger}"), "m"), 1);
+        }
+        let known = (0..1000).filter(|new| learned.get(learned.slot(&format!("new {new}"), "m")).is_some()).count();
+        assert!(known < 5, "{known} of a thousand who never asked, in a table that is full");
+    }
 }

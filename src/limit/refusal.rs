@@ -151,4 +151,12 @@ mod tests {
              cost $0.0000002. Only a higher limit helps."
         );
     }
+
+    #[test]
+    fn without_a_wait_it_says_what_helps_instead() {
+        let end = |dimension, limit| refusal(dimension, limit, None).message().rsplit_once(". ").unwrap().1.to_owned();
+        assert_eq!(end(Dimension::Parallel, 2), "Try again when another answer has ended.");
+        assert_eq!(end(Dimension::Parallel, 0), "Only a higher limit helps.");
+        assert_eq!(end(Dimension::Tokens, 0), "Only a higher limit helps.");
+    }
 }

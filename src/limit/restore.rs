@@ -171,4 +171,21 @@ mod tests {
         let restored = MemoryLimits::new().restore_log(log.as_slice(), |_| Vec::new()).unwrap();
         assert_eq!((restored.unreadable, restored.charged), (1, 1));
     }
+
+    #[tokio::test]
+    async fn an_answer_over_midnight_was_paid_for_when_it_ended() {
+        let line = |duration: u64| {
+            format!(
+                "{{\"key\":\"alice\",\"cost_usd\":\"0.000000007\",\"time\":\"2026-11-21T23:59:59Z\",\"duration_ms\":{duration}}}\n"
+            )
+        };
+        let limits = Limits::new().budget(Budget::new(100, BudgetWindow::Day));
+        for (duration, spent) in [(999, 0), (1000, 7)] {
+            let store = MemoryLimits::with_clock(ManualClock::new(Duration::from_secs(1_795_391_999)));
+            let who = |key: &str| vec![Subject::caller(key, limits)];
+            assert_eq!(store.restore_log(line(duration).as_bytes(), who).unwrap().charged, 1);
+            let standing = store.standing(vec![Subject::caller("alice", limits)]).await.unwrap().remove(0);
+            assert_eq!(standing.budget.unwrap().spent, spent, "{duration}");
+        }
+    }
 }

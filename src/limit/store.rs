@@ -255,3 +255,41 @@ pub struct Spending {
     /// How long it takes until spending begins anew; `None` for a total.
     pub reset: Option<Duration>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_least_that_is_left_is_told_and_the_longest_wait() {
+        let left = |remaining, reset| Some(Allowance { limit: 9, remaining, reset: Duration::from_secs(reset) });
+        for (one, other, fewer) in [
+            (left(2, 1), left(1, 2), left(1, 2)),
+            (left(1, 1), left(2, 2), left(1, 1)),
+            (left(1, 1), left(1, 2), left(1, 1)), // the caller's own, who stands first
+            (None, left(1, 2), left(1, 2)),
+            (left(1, 1), None, left(1, 1)),
+            (None, None, None),
+        ] {
+            assert_eq!(Allowance::fewer(one, other), fewer, "{one:?} {other:?}");
+        }
+        let refusal = |id: &str, wait: Option<u64>| Refusal {
+            kind: SubjectKind::Caller,
+            id: id.into(),
+            dimension: Dimension::Tokens,
+            limit: 1,
+            used: 1,
+            asked: 1,
+            retry_after: wait.map(Duration::from_secs),
+        };
+        for (one, other, longer) in [
+            (Some(1), Some(2), "b"),
+            (Some(2), Some(1), "a"),
+            (Some(1), Some(1), "a"),
+            (Some(1), None, "b"),
+            (None, Some(1), "a"),
+        ] {
+            assert_eq!(&*refusal("a", one).longer(refusal("b", other)).id, longer, "{one:?} {other:?}");
+        }
+    }
+}

@@ -9,8 +9,8 @@ use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, Response};
-use http_body::Frame;
+use http::{Request, Response, StatusCode};
+use http_body::{Body, Frame};
 use http_body_util::{BodyExt, Empty, Full, StreamBody};
 use tower::limit::ConcurrencyLimitLayer;
 use tower::{Layer, Service, ServiceExt, service_fn};
@@ -22,7 +22,7 @@ use crate::chat::ChatRequest;
 use crate::clock::ManualClock;
 use crate::error::{ApiError, BoxError};
 use crate::price::{Price, PriceBook};
-use crate::usage::{Served, Usage, UsageCell};
+use crate::usage::{Attempts, Served, Usage, UsageCell};
 
 const WHOLE: &str = r#"{"model":"free","choices":[{"message":{"content":"Hi"},"finish_reason":"stop"}],
     "usage":{"prompt_tokens":3,"completion_tokens":1}}"#;
@@ -118,6 +118,12 @@ async fn what_reached_nobody_costs_nothing_and_what_failed_costs_its_request() {
     for (status, cost) in [(500, REQUEST), (502, REQUEST), (503, REQUEST), (504, prompt())] {
         assert_eq!(settled(refused(status)).await, cost, "{status}");
     }
+    let late = || {
+        let mut response = status_of(504);
+        response.extensions_mut().insert(Served::new("p", "m"));
+        Ok::<_, Infallible>(response)
+    };
+    assert_eq!(settled(late).await, prompt(), "it may have read the prompt, whoever names itself");
     let seen = || {
         let cell = UsageCell::new();
         cell.record(|seen| seen.usage = Some(Usage { input: 3, output: 1, ..Usage::default() }));
@@ -315,6 +321,37 @@ async fn what_was_answered_is_expected_the_next_time() {
     }
 }
 
+/// One provider's answer was no use though it was paid for, and another one answered.
+#[tokio::test]
+async fn only_the_answer_that_served_is_expected_the_next_time() {
+    let store = Script::default();
+    let service = service_fn(async |mut request: Request<ChatRequest>| {
+        let attempts = Attempts::of(request.extensions_mut());
+        let cell = UsageCell::new();
+        let usage = |output| Some(Usage { input: 3, output, ..Usage::default() });
+        cell.record(|seen| (seen.usage, seen.complete) = (usage(500), true));
+        let failed = attempts.begin("p", "m", cell);
+        attempts.answered(failed, StatusCode::BAD_GATEWAY);
+        let cell = UsageCell::new();
+        cell.record(|seen| (seen.usage, seen.complete) = (usage(1), true));
+        let served = attempts.begin("p", "m", cell.clone());
+        attempts.answered(served, StatusCode::OK);
+        let mut response = json();
+        response.extensions_mut().insert(cell);
+        Ok::<_, Infallible>(response)
+    });
+    let service = layer(&store).default_output(77).layer(service);
+    let chat = ChatRequest::from_bytes(r#"{"model":"m","messages":[{"role":"user"}]}"#).unwrap();
+    for output in [77, 1] {
+        let response = service.clone().oneshot(Request::new(chat.clone())).await.unwrap();
+        response.into_body().collect().await.unwrap();
+        let asked = store.lock().asked.last().unwrap().estimate.tokens;
+        assert_eq!(asked - chat.estimated_prompt_tokens(), output);
+    }
+    let cost = store.costs()[0];
+    assert_eq!((cost.requests, cost.tokens), (1, 503 + 4), "both are paid for");
+}
+
 #[tokio::test]
 async fn the_service_that_was_ready_is_the_one_that_is_called() {
     let store = Script::default();
@@ -380,4 +417,39 @@ fn services_and_bodies_go_anywhere() {
     anywhere::<RateLimit<tower::util::BoxCloneSyncService<(), (), ()>>>();
     anywhere::<UsageEndpoint<UsageReport>>();
     body::<LimitBody<Full<Bytes>>>();
+}
+
+/// A decoder has the whole answer, and its provider's body does not end.
+#[tokio::test]
+async fn what_a_decoder_has_seen_whole_is_settled_before_the_body_ends() {
+    for complete in [false, true] {
+        let store = Script::default();
+        let service = service_fn(move |_: Request<ChatRequest>| {
+            let cell = UsageCell::new();
+            let usage = Usage { input: 3, output: 1, ..Usage::default() };
+            cell.record(|seen| (seen.usage, seen.complete) = (Some(usage), complete));
+            let frames = ["data: {}\n\n"; 2].map(|event| Ok::<_, Infallible>(Frame::data(Bytes::from(event))));
+            let mut response = Response::new(StreamBody::new(tokio_stream::iter(frames)));
+            response.extensions_mut().insert(cell);
+            std::future::ready(Ok::<_, Infallible>(response))
+        });
+        let mut body = layer(&store).layer(service).oneshot(ask()).await.unwrap().into_body();
+        assert_eq!(store.costs(), []);
+        body.frame().await.unwrap().unwrap();
+        assert_eq!(store.costs(), if complete { vec![BILLED] } else { Vec::new() });
+        assert!(body.frame().await.is_some(), "the rest passes");
+    }
+}
+
+#[tokio::test]
+async fn a_body_says_how_long_it_is_and_when_it_ends() {
+    for limits in [limits(), Limits::new()] {
+        let service = service_fn(async |_: Request<ChatRequest>| Ok::<_, Infallible>(json()));
+        let mut request = ask();
+        request.extensions_mut().insert(Principal::new("alice").limits(limits));
+        let mut body = layer(&Script::default()).layer(service).oneshot(request).await.unwrap().into_body();
+        assert_eq!((body.is_end_stream(), body.size_hint().exact()), (false, Some(WHOLE.len() as u64)));
+        body.frame().await.unwrap().unwrap();
+        assert_eq!((body.is_end_stream(), body.size_hint().exact()), (true, Some(0)));
+    }
 }

@@ -257,4 +257,14 @@ mod tests {
         sink.record(&receipt(1));
         assert_eq!(taken + sink.dropped(), 4002);
     }
+
+    #[test]
+    fn who_takes_receipts_sees_how_many_there_are() {
+        let (sink, mut receipts) = channel(2);
+        assert_eq!((receipts.len(), receipts.is_empty(), receipts.dropped()), (0, true, 0));
+        (0..5).for_each(|id| sink.record(&receipt(id)));
+        assert_eq!((receipts.len(), receipts.is_empty(), receipts.dropped()), (2, false, 3));
+        assert_eq!(receipts.try_recv().map(|receipt| receipt.id.to_string()).as_deref(), Some("0"));
+        assert_eq!((receipts.len(), sink.dropped()), (1, 3));
+    }
 }

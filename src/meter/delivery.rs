@@ -284,3 +284,6 @@ impl Drop for Disconnect {
         self.0.connected.store(false, Ordering::Relaxed);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -312,4 +312,12 @@ mod tests {
         let read: serde_json::Value = serde_json::from_str(&line).unwrap();
         assert_eq!((&read["model"], &read["key"], &read["tags"][nasty]), (&nasty.into(), &nasty.into(), &nasty.into()));
     }
+
+    #[test]
+    fn one_try_is_the_line_itself() {
+        let mut receipt = full();
+        receipt.tries = receipt.tries[..1].into();
+        let line = line(&receipt);
+        assert!(line.contains(r#""attempts":1"#) && !line.contains("tries"), "{line}");
+    }
 }

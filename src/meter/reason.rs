@@ -72,4 +72,12 @@ mod tests {
     fn long_texts_are_cut_between_characters() {
         assert_eq!((&*short("üü", 2), &*short("üüü", 2), &*short("", 0)), ("üü", "üü", ""));
     }
+
+    #[test]
+    fn our_own_words_count_more_than_a_status() {
+        for code in ["model_not_found", "server_is_overloaded", "upstream_too_large", "upstream_error"] {
+            assert_eq!(reason(code, Some(StatusCode::PAYLOAD_TOO_LARGE)), "upstream_error", "{code}");
+        }
+        assert_eq!(reason("upstream_quota", Some(StatusCode::PAYLOAD_TOO_LARGE)), "upstream_quota");
+    }
 }

@@ -169,6 +169,11 @@ where
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
+    use tower::limit::ConcurrencyLimitLayer;
+    use tower::{ServiceExt, service_fn};
+
     use super::*;
 
     fn named(theirs: &[u8]) -> RequestId {
@@ -194,5 +199,26 @@ mod tests {
             let named = named(theirs);
             assert_eq!((named.client(), named.header().to_str().unwrap()), (None, &**named.id()));
         }
+    }
+
+    #[test]
+    fn ours_are_the_process_and_a_number() {
+        let ids: Vec<_> = (0..1000).map(|_| unique()).collect();
+        let processes: HashSet<_> = ids.iter().map(|id| &id[..20]).collect();
+        let numbers: HashSet<_> = ids.iter().map(|id| &id[20..]).collect();
+        assert_eq!((processes.len(), numbers.len()), (1, 1000));
+        let process = &ids[0][4..20];
+        assert!(process.bytes().collect::<HashSet<_>>().len() > 2, "{process} is random");
+    }
+
+    #[tokio::test]
+    async fn it_is_ready_when_what_is_inside_is() {
+        let limited = ConcurrencyLimitLayer::new(1)
+            .layer(service_fn(async |_: Request<()>| Ok::<_, std::convert::Infallible>(Response::new(()))));
+        let mut service = RequestIdLayer::new().layer(limited);
+        let call = service.ready().await.unwrap().call(Request::new(()));
+        assert!(tokio_test::task::spawn(service.ready()).poll().is_pending());
+        call.await.unwrap();
+        assert!(tokio_test::task::spawn(service.ready()).poll().is_ready());
     }
 }

@@ -213,4 +213,17 @@ mod tests {
         assert_eq!((sum.requests, sum.failed, sum.refused, sum.aborted, sum.unpriced), (5, 1, 1, 1, 1));
         assert_eq!((sum.usage.input, sum.nano_usd), (5, u64::MAX));
     }
+
+    #[test]
+    fn the_sum_is_of_the_rows_and_the_others() {
+        let totals = Totals::with_capacity(1);
+        for key in ["a", "b", "b"] {
+            for outcome in [Outcome::Complete, Outcome::Failed, Outcome::Refused, Outcome::Aborted] {
+                totals.record(&receipt(key, Some("m"), outcome, (key == "a").then_some(1)));
+            }
+        }
+        let sum = totals.sum();
+        assert_eq!((sum.requests, sum.failed, sum.refused, sum.aborted, sum.unpriced), (12, 3, 3, 3, 8));
+        assert_eq!((sum.nano_usd, totals.others().requests, totals.others().failed), (4, 8, 2));
+    }
 }

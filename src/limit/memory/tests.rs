@@ -354,3 +354,34 @@ fn a_key_that_keeps_to_its_limit_is_not_refused() {
         assert!(refused * 100 < REQUESTS, "{refused} of {REQUESTS}: {limits:?}");
     }
 }
+
+#[test]
+fn subjects_do_not_all_wait_for_the_same_lock() {
+    let (store, _) = store();
+    let places = (0..1000).map(|at| store.0.place(&Subject::caller(format!("key-{at}"), Limits::new())));
+    let used = places.collect::<std::collections::HashSet<_>>().len();
+    assert!(used > SHARDS / 2, "{used} of {SHARDS}");
+}
+
+#[test]
+fn a_budget_of_nothing_is_not_there_tomorrow_either() {
+    let (store, _) = store();
+    let nothing = Limits::new().budget(Budget::new(0, BudgetWindow::Day));
+    let refusal = admit(&store, ask(&[Subject::caller("x", nothing)], 0, 1)).unwrap_err();
+    assert_eq!((refusal.dimension, refusal.retry_after), (Dimension::Budget, None));
+    let little = Limits::new().budget(Budget::new(5, BudgetWindow::Day));
+    assert!(admit(&store, ask(&[Subject::caller("x", little)], 0, 6)).unwrap_err().retry_after.is_some());
+}
+
+#[test]
+fn who_spent_nothing_is_forgotten_before_the_budget_begins_anew() {
+    let (store, clock) = store();
+    let subject =
+        [Subject::caller("x", Limits::new().requests_per_minute(5).budget(Budget::new(100, BudgetWindow::Month)))];
+    let reservation = admit(&store, ask(&subject, 0, 7)).unwrap();
+    assert!(!store.is_empty());
+    store.settle(reservation, cost(0, 0));
+    clock.advance(60 * SECOND);
+    store.sweep();
+    assert!(store.is_empty());
+}

@@ -449,3 +449,27 @@ proptest! {
         prop_assert_eq!(&*file.content.lock().unwrap(), &expected);
     }
 }
+
+#[test]
+fn a_day_begins_a_file_only_where_that_is_wanted() {
+    for (daily, files) in [(true, 2), (false, 1)] {
+        let folder = Folder::new();
+        let log = UsageLog::open(folder.log(), LogOptions::new().daily(daily)).unwrap();
+        log.record(&receipt("today", NOON));
+        log.record(&receipt("tomorrow", NOON + DAY));
+        assert_eq!(folder.files().len(), files);
+        assert_eq!(ids(&folder.log()), ["today", "tomorrow"]);
+    }
+}
+
+#[test]
+fn a_log_is_read_in_any_way_that_a_file_is() {
+    let folder = Folder::new();
+    let log = UsageLog::open(folder.log(), LogOptions::new().max_bytes(1)).unwrap();
+    (0..3).for_each(|id| log.record(&receipt(id, NOON)));
+    let by_lines: Vec<String> = LogReader::open(folder.log()).unwrap().lines().collect::<Result<_, _>>().unwrap();
+    let mut whole = String::new();
+    io::Read::read_to_string(&mut LogReader::open(folder.log()).unwrap(), &mut whole).unwrap();
+    assert_eq!((by_lines.len(), whole), (3, by_lines.join("\n") + "\n"));
+    assert!(LogReader::open(folder.log().join("below a file")).is_err(), "only what is missing is empty");
+}

@@ -4,7 +4,9 @@ use std::future::pending;
 use std::io;
 
 use http::StatusCode;
+use http_body::Body;
 use http_body_util::{BodyExt, Empty};
+use tower::limit::ConcurrencyLimitLayer;
 use tower::{Layer, Service, ServiceExt, service_fn};
 
 use super::*;
@@ -287,4 +289,88 @@ async fn tags_are_the_hosts_and_the_clients() {
     };
     assert_eq!(names(0), ["plan=gold", "metadata.team=x", "user=u"]);
     assert_eq!(names(1), ["plan=gold"]);
+}
+
+/// Somebody tried, failed, and tries again.
+#[tokio::test]
+async fn who_leaves_between_two_tries_has_left() {
+    let book = Book::default();
+    let service = service_fn(|request: Request<ChatRequest>| {
+        let (attempts, number, cell) = begin(&request, "m");
+        attempts.answered(number, StatusCode::BAD_GATEWAY);
+        cell.record(|seen| seen.fail(&ApiError::upstream_error("x")));
+        pending::<Result<Response<Empty<Bytes>>, Infallible>>()
+    });
+    let mut call = tokio_test::task::spawn(layer(&book).layer(service).oneshot(ask()));
+    assert!(call.poll().is_pending());
+    drop(call);
+    let receipt = book.only();
+    assert_eq!(end(&receipt), (499, Outcome::Aborted, Some("client_aborted")));
+    assert_eq!(receipt.tries[0].reason.as_deref(), Some("upstream_error"));
+}
+
+/// The last that a client hears of a broken stream is an error event, after which it may close.
+#[tokio::test]
+async fn who_leaves_an_answer_that_has_failed_was_failed() {
+    let book = Book::default();
+    let service = service_fn(async |request: Request<ChatRequest>| {
+        let (attempts, number, cell) = begin(&request, "m");
+        attempts.answered(number, StatusCode::OK);
+        cell.record(|seen| seen.fail(&ApiError::upstream_error("x")));
+        let mut response = stream(&[EVENT, EVENT]);
+        response.extensions_mut().insert(cell);
+        Ok::<_, Infallible>(response)
+    });
+    let mut body = layer(&book).layer(service).oneshot(ask()).await.unwrap().into_body();
+    body.frame().await.unwrap().unwrap();
+    drop(body);
+    assert_eq!(end(&book.only()), (200, Outcome::Failed, Some("upstream_error")));
+}
+
+#[tokio::test]
+async fn an_error_that_nobody_listed_has_its_word_too() {
+    let slow = receipt_of(|_| Err::<Response<Empty<Bytes>>, BoxError>(Box::new(tower::timeout::error::Elapsed::new())));
+    let slow = slow.await;
+    assert_eq!(end(&slow), (504, Outcome::Failed, Some("upstream_timeout")));
+    assert_eq!((slow.error_code.as_deref(), slow.tries.len()), (Some("timeout"), 0));
+}
+
+/// A decoder has the whole answer, and its provider's body does not end.
+#[tokio::test]
+async fn what_a_decoder_has_seen_whole_is_in_the_book_before_the_body_ends() {
+    let book = Book::default();
+    let service = service_fn(async |request: Request<ChatRequest>| {
+        let (attempts, number, cell) = begin(&request, "m");
+        attempts.answered(number, StatusCode::OK);
+        cell.record(|seen| (seen.usage, seen.complete) = (Some(tokens(3, 1)), true));
+        let mut response = stream(&[EVENT, EVENT]);
+        response.extensions_mut().insert(cell);
+        Ok::<_, Infallible>(response)
+    });
+    let mut body = layer(&book).layer(service).oneshot(ask()).await.unwrap().into_body();
+    assert_eq!(book.count(), 0);
+    body.frame().await.unwrap().unwrap();
+    let receipt = book.only();
+    assert_eq!((end(&receipt), receipt.usage), ((200, Outcome::Complete, None), tokens(3, 1)));
+    assert!(body.frame().await.is_some(), "the rest passes");
+}
+
+#[tokio::test]
+async fn a_body_says_how_long_it_is_and_when_it_ends() {
+    let book = Book::default();
+    let service = service_fn(async |_| Ok::<_, Infallible>(json(WHOLE)));
+    let mut body = layer(&book).layer(service).oneshot(ask()).await.unwrap().into_body();
+    assert_eq!((body.is_end_stream(), body.size_hint().exact()), (false, Some(WHOLE.len() as u64)));
+    body.frame().await.unwrap().unwrap();
+    assert_eq!((body.is_end_stream(), body.size_hint().exact()), (true, Some(0)));
+}
+
+#[tokio::test]
+async fn it_is_ready_when_what_is_inside_is() {
+    let limited = ConcurrencyLimitLayer::new(1).layer(service_fn(async |_| Ok::<_, Infallible>(json(WHOLE))));
+    let mut service = layer(&Book::default()).layer(limited);
+    let call = service.ready().await.unwrap().call(ask());
+    assert!(tokio_test::task::spawn(service.ready()).poll().is_pending());
+    drop(call);
+    assert!(tokio_test::task::spawn(service.ready()).poll().is_ready());
 }

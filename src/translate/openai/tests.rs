@@ -358,3 +358,88 @@ fn what_azures_filter_has_taken_is_null() {
     let answer = whole(decoder, &chat, &body).unwrap();
     assert_eq!(answer["choices"][0]["message"], json!({"role": "assistant", "content": null}));
 }
+
+const CHUNK: &str = r#"data: {"id":"c","choices":[{"index":0,"delta":{"content":"x"},"finish_reason":"stop"}]}"#;
+const COUNTED: &str = r#"data: {"id":"c","choices":[],"usage":{"prompt_tokens":1,"completion_tokens":1}}"#;
+
+/// What a client gets of these events, by the provider's own protocol or by a profile's repairs.
+fn told(profile: Option<&str>, show_usage: bool, events: &[&str]) -> (String, Option<ApiError>) {
+    let options = if show_usage { r#","stream_options":{"include_usage":true}"# } else { "" };
+    let chat = format!(r#"{{"model":"m","messages":[{{"role":"user"}}],"stream":true{options}}}"#);
+    let chat = ChatRequest::from_bytes(chat).unwrap();
+    let decoder = match profile {
+        Some(profile) => encode(profile, &chat).1,
+        None => OpenAi::new("http://h/v1").unwrap().encode(&chat).unwrap().1,
+    };
+    let stream = events.join("\n\n") + "\n\n";
+    let (out, cell, error) = streamed(decoder, &[stream.as_bytes()], show_usage);
+    if events.contains(&COUNTED) {
+        assert_eq!(cell.observed().usage.unwrap().input, 1, "whoever asked");
+    }
+    (out, error)
+}
+
+#[test]
+fn usage_is_for_those_who_asked_for_it() {
+    for profile in [None, Some("moonshot")] {
+        for show_usage in [false, true] {
+            let (out, error) = told(profile, show_usage, &[CHUNK, COUNTED, "data: [DONE]"]);
+            assert!(error.is_none());
+            assert_eq!(out.contains("prompt_tokens"), show_usage, "{profile:?}: {out}");
+            assert_eq!((out.matches("\"x\"").count(), out.matches("[DONE]").count()), (1, 1));
+        }
+    }
+}
+
+#[test]
+fn what_is_no_chunk_is_refused_and_what_has_another_name_is_passed_over() {
+    let named = |name: &str| format!("event: {name}\ndata: no JSON");
+    for events in [&["data: [DONE]"][..], &[&named("message")], &[&named("error")], &["data: no JSON"]] {
+        let (out, error) = told(None, false, events);
+        assert_eq!(error.unwrap().code(), Some("upstream_error"), "{events:?}");
+        assert!(!out.contains("no JSON") && !out.contains("[DONE]"), "{out}");
+    }
+    let (out, error) = told(None, false, &[": hello", &named("ping"), CHUNK, "data: [DONE]"]);
+    assert!(error.is_none() && out.ends_with("data: [DONE]\n\n"), "{out}");
+    assert!(out.starts_with(": hello\n\ndata: {") && !out.contains("no JSON"), "{out}");
+}
+
+#[test]
+fn a_comment_at_the_very_end_does_not_make_an_answer() {
+    let decoder = || OpenAi::new("http://h/v1").unwrap().encode(&stream_chat()).unwrap().1;
+    for stream in [": hello", ": hello\n\n: again", "{"] {
+        let (out, _, error) = streamed(decoder(), &[stream.as_bytes()], false);
+        assert_eq!(error.unwrap().code(), Some("upstream_error"), "{stream}");
+        assert!(!out.contains("hello"), "{out}");
+    }
+    let (_, _, error) = streamed(decoder(), &[b"data: {\"id\":\"c\",\"choices\":[]}\n\n"], false);
+    assert!(error.is_some(), "it has not ended");
+    let whole = r#"{"id":"c","choices":[{"index":0,"message":{"content":"x"},"finish_reason":"stop"}]}"#;
+    let (out, _, error) = streamed(decoder(), &[whole.as_bytes()], false);
+    assert!(error.is_none() && out.contains("\"x\"") && out.contains("[DONE]"), "{out}");
+}
+
+#[test]
+fn endless_comments_are_refused() {
+    let comment = format!(": {}\n\n", "x".repeat(1 << 20));
+    let mut decoder = OpenAi::new("http://h/v1").unwrap().encode(&stream_chat()).unwrap().1;
+    let mut writer = ChunkWriter::new(AnswerHead::now(), UsageCell::new(), false);
+    let mut given = 0;
+    let error = loop {
+        match decoder.stream(Bytes::from(comment.clone()), &mut writer) {
+            Ok(()) => given += comment.len(),
+            Err(error) => break error,
+        }
+        assert!(given < 64 << 20, "endless");
+    };
+    assert_eq!(error.code(), Some("upstream_response_too_large"));
+    assert!(given > 1 << 20, "some are no harm");
+}
+
+#[test]
+fn the_words_of_an_error_in_a_stream_are_quoted_where_that_is_known_to_be_harmless() {
+    let error = r#"data: {"error":{"message":"the pool at 10.0.0.1 is empty","type":"server_error"}}"#;
+    let (out, said) = told(None, false, &[CHUNK, error]);
+    assert!(!out.contains("10.0.0.1"), "{out}");
+    assert_eq!(said.unwrap().code(), Some("upstream_error"));
+}

@@ -235,4 +235,33 @@ mod tests {
         assert_eq!(summary(&error), (502, "upstream_quota".to_owned()));
         assert_eq!(error.headers()["x-should-retry"], "false");
     }
+
+    #[test]
+    fn delays_are_rounded_up_and_nothing_else_is_one() {
+        for (delay, expected) in [
+            ("12.3456s", Some(12_346)),
+            ("0s", Some(0)),
+            ("1.000000001s", Some(1_001)),
+            ("123456789.123456789s", Some(123_456_789_124)),
+            ("1234567890s", None),
+            ("1.1234567890s", None),
+            ("s", None),
+            (".5s", None),
+            ("-1s", None),
+            ("1.xs", None),
+            ("+1s", None),
+            ("1", None),
+        ] {
+            assert_eq!(milliseconds(delay), expected, "{delay}");
+        }
+    }
+
+    #[test]
+    fn only_a_bad_key_is_one() {
+        let body = |reason: &str| {
+            format!(r#"{{"error":{{"message":"m","status":"INVALID_ARGUMENT","details":[{{"reason":"{reason}"}}]}}}}"#)
+        };
+        assert_eq!(summary(&status(400, &body("API_KEY_INVALID"))), (502, "upstream_auth_error".to_owned()));
+        assert_eq!(summary(&status(400, &body("SOMETHING_ELSE"))), (400, String::new()));
+    }
 }

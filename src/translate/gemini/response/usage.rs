@@ -143,4 +143,12 @@ mod tests {
         let expected = Usage { input: 5, input_audio: 25, output_audio: 9, ..Usage::default() };
         assert_eq!(usage(&[report]), Some(expected));
     }
+
+    #[test]
+    fn audio_is_no_more_than_what_was_not_cached() {
+        let report = r#"{"promptTokenCount":30,"cachedContentTokenCount":20,"candidatesTokenCount":1,
+            "promptTokensDetails":[{"modality":"AUDIO","tokenCount":25}]}"#;
+        let expected = Usage { cache_read: 20, input_audio: 10, output: 1, ..Usage::default() };
+        assert_eq!(usage(&[report]), Some(expected));
+    }
 }

@@ -1,5 +1,7 @@
 //! Answers of the wrong shape, and where each kind of ending leads.
 
+use serde_json::json;
+
 use super::{streamed, whole};
 use crate::error::ApiError;
 use crate::translate::decode::fold::fold;
@@ -24,6 +26,8 @@ fn what_cannot_be_read_is_a_502_and_is_never_shown() {
         r#"{"content":[7]}"#,
         r#"{"content":[{"type":"text","text":7}]}"#,
         r#"{"content":[{"type":"tool_use","input":{}}]}"#,
+        r#"{"content":[{"type":"tool_use","id":"c","input":{}}],"stop_reason":"tool_use"}"#,
+        r#"{"content":[{"type":"tool_use","name":"f","input":{}}],"stop_reason":"tool_use"}"#,
         r#"{"content":[],"stop_reason":7}"#,
         r#"{"choices":[{"message":{"content":"10.0.0.1"}}]}"#,
     ] {
@@ -171,4 +175,107 @@ fn no_event_repeats_a_head_without_measure() {
     let delta = r#"data: {"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"x"}}"#;
     let stream = format!("{start}{}", format!("{delta}\n\n").repeat(1_000));
     assert!(streamed([stream.as_bytes()], false).0.len() < 4 << 20);
+}
+
+/// An event of a stream.
+fn event(data: &serde_json::Value) -> String {
+    format!("data: {data}\n\n")
+}
+
+fn start_call(index: u32, name: &str, input: serde_json::Value) -> String {
+    let block = json!({"type": "tool_use", "id": format!("c{index}"), "name": name, "input": input});
+    event(&json!({"type": "content_block_start", "index": index, "content_block": block}))
+}
+
+fn arguments(index: u32, text: &str) -> String {
+    let delta = json!({"type": "input_json_delta", "partial_json": text});
+    event(&json!({"type": "content_block_delta", "index": index, "delta": delta}))
+}
+
+fn stop_block(index: u32) -> String {
+    event(&json!({"type": "content_block_stop", "index": index}))
+}
+
+fn ended(reason: &str) -> String {
+    event(&json!({"type": "message_delta", "delta": {"stop_reason": reason}}))
+        + &event(&json!({"type": "message_stop"}))
+}
+
+/// The tool calls that a client folds a stream to.
+fn calls(events: &[String]) -> serde_json::Value {
+    let stream = format!("{START}\n\n{}", events.concat());
+    let (out, error) = streamed([stream.as_bytes()], false);
+    assert!(error.is_none(), "{out}");
+    fold(&out).0["message"]["tool_calls"].take()
+}
+
+#[test]
+fn a_call_that_waited_goes_on_where_it_was() {
+    let told = calls(&[
+        start_call(0, "f", json!({})),
+        start_call(1, "g", json!({})),
+        arguments(1, r#"{"a":"#),
+        arguments(0, "{}"),
+        stop_block(0),
+        arguments(1, "1}"),
+        stop_block(1),
+        ended("tool_use"),
+    ]);
+    assert_eq!(told[0]["function"], json!({"name": "f", "arguments": {}}));
+    assert_eq!(told[1]["function"], json!({"name": "g", "arguments": {"a": 1}}));
+}
+
+#[test]
+fn what_is_still_open_at_the_end_is_told() {
+    let told = calls(&[start_call(0, "patch", json!({})), arguments(0, r#"{"input":"x"}"#), ended("tool_use")]);
+    assert_eq!(told[0]["custom"], json!({"name": "patch", "input": "x"}));
+}
+
+#[test]
+fn arguments_may_be_there_from_the_start_and_in_a_string() {
+    let long = json!({"a": "x".repeat(100)});
+    let told = calls(&[
+        start_call(0, "f", json!(r#"{"a":1}"#)),
+        start_call(1, "g", long.clone()),
+        start_call(2, "h", json!("")),
+        stop_block(0),
+        stop_block(1),
+        stop_block(2),
+        ended("tool_use"),
+    ]);
+    let given = [0, 1, 2].map(|at| told[at]["function"]["arguments"].clone());
+    assert_eq!(given, [json!({"a": 1}), long, json!({})]);
+}
+
+#[test]
+fn long_names_and_many_citations_are_no_more_than_they_are() {
+    let name = "n".repeat(5_000);
+    let many =
+        (0..3).map(|index| start_call(index, &name, json!({})).replace("\"id\":\"c", &format!("\"id\":\"{name}")));
+    let many: Vec<String> = many.chain([ended("tool_use")]).collect();
+    assert_eq!(calls(&many).as_array().map(Vec::len), Some(3));
+    let citation = json!({"type": "char_location", "cited_text": "y".repeat(100)});
+    let block = json!({"type": "text", "text": "x", "citations": vec![citation; 8_000]});
+    let body = json!({"content": [block], "stop_reason": "end_turn"});
+    assert!(whole(&body.to_string()).is_ok());
+}
+
+#[test]
+fn a_tool_beside_the_one_that_stands_for_the_answer_is_a_call() {
+    let block = |id: &str, name: &str| json!({"type": "tool_use", "id": id, "name": name, "input": {}});
+    let reason = |content: serde_json::Value| {
+        let body = json!({"content": content, "stop_reason": "tool_use"}).to_string();
+        let answer: serde_json::Value = serde_json::from_str(&whole(&body).unwrap()).unwrap();
+        answer["choices"][0]["finish_reason"].clone()
+    };
+    assert_eq!(reason(json!([block("a", "answer")])), "stop");
+    assert_eq!(reason(json!([block("a", "answer"), block("b", "other")])), "tool_calls");
+    assert_eq!(reason(json!([block("b", "other")])), "tool_calls");
+}
+
+#[test]
+fn a_whole_refusal_has_its_explanation() {
+    let body = json!({"content": [], "stop_reason": "refusal", "stop_details": {"explanation": "no such thing"}});
+    let answer: serde_json::Value = serde_json::from_str(&whole(&body.to_string()).unwrap()).unwrap();
+    assert_eq!(answer["choices"][0]["message"]["refusal"], "no such thing");
 }

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::{streamed, whole};
 use crate::translate::bedrock::event_stream::write::{event, exception};
+use crate::translate::decode::fold::fold;
 
 fn code(body: &str) -> (u16, String) {
     let error = whole(body).unwrap_err();
@@ -109,4 +110,81 @@ fn sources_of_the_web_are_told() {
     let expected = json!([{"type": "url_citation", "url_citation":
         {"start_index": 1, "end_index": 3, "title": "T", "url": "https://e.test/"}}]);
     assert_eq!(message["annotations"], expected);
+}
+
+fn delta(index: u32, delta: Value) -> Vec<u8> {
+    event("contentBlockDelta", &json!({"contentBlockIndex": index, "delta": delta}).to_string())
+}
+
+fn call(index: u32, name: &str) -> Vec<u8> {
+    let start = json!({"toolUse": {"toolUseId": format!("c{index}"), "name": name}});
+    event("contentBlockStart", &json!({"contentBlockIndex": index, "start": start}).to_string())
+}
+
+fn stop_block(index: u32) -> Vec<u8> {
+    event("contentBlockStop", &json!({"contentBlockIndex": index}).to_string())
+}
+
+fn stop(reason: &str) -> Vec<u8> {
+    event("messageStop", &json!({"stopReason": reason}).to_string())
+}
+
+#[test]
+fn the_first_chunk_names_the_request() {
+    let (out, _) = streamed([&*event("messageStart", r#"{"role":"assistant"}"#)], false);
+    assert!(out.starts_with(r#"data: {"id":"chatcmpl-r-1""#) && out.contains(r#""role":"assistant""#), "{out}");
+    let (out, _) = streamed([&*delta(0, json!({"text": "x"}))], false);
+    assert!(out.starts_with(r#"data: {"id":"chatcmpl-r-1""#), "{out}");
+}
+
+#[test]
+fn a_second_call_is_told_once_the_first_has_ended() {
+    let begun = [call(0, "first"), call(1, "second")].concat();
+    assert!(!streamed([&*begun], false).0.contains("second"));
+    let ended = [begun, stop_block(0)].concat();
+    assert!(streamed([&*ended], false).0.contains("second"));
+}
+
+#[test]
+fn a_model_that_thought_and_then_failed_has_said_something() {
+    let thought = |text: &str| {
+        let reasoning = json!({"reasoningContent": {"text": text}});
+        streamed([&*[delta(0, reasoning), stop("malformed_model_output")].concat()], false).1
+    };
+    assert!(thought("hm").is_none());
+    assert_eq!(thought("").unwrap().code(), Some("upstream_malformed_output"));
+}
+
+#[test]
+fn each_signature_is_told_whatever_stands_beside_it() {
+    let signed = |text: &str| delta(0, json!({"reasoningContent": {"text": text, "signature": "c2ln"}}));
+    let (out, error) = streamed([&*[signed("a"), signed("b"), signed("c"), stop("end_turn")].concat()], false);
+    assert!(error.is_none());
+    assert_eq!(out.matches("c2ln").count(), 3);
+}
+
+#[test]
+fn a_citation_in_a_stream_belongs_to_its_text() {
+    let citation = json!({"citation": {"title": "T", "location": {"web": {"url": "https://e.test/"}}}});
+    let stream = [delta(0, json!({"text": "abc"})), delta(0, citation), stop_block(0), stop("end_turn")].concat();
+    let (answer, _) = fold(&streamed([&*stream], false).0);
+    assert_eq!(answer["message"]["annotations"][0]["url_citation"]["url"], "https://e.test/");
+}
+
+#[test]
+fn what_the_provider_calls_itself_is_no_call() {
+    let tool = json!({"toolUse": {"toolUseId": "t", "name": "nova_grounding", "type": "server_tool_use", "input": {}}});
+    let body = json!({"output": {"message": {"content": [tool, {"text": "x"}]}}, "stopReason": "end_turn"});
+    let answer: Value = serde_json::from_str(&whole(&body.to_string()).unwrap()).unwrap();
+    let message = &answer["choices"][0]["message"];
+    assert_eq!((&message["content"], message.get("tool_calls")), (&json!("x"), None));
+}
+
+#[test]
+fn half_a_frame_at_the_end_is_no_end() {
+    let good = [delta(0, json!({"text": "x"})), stop("end_turn")].concat();
+    assert!(streamed([&*good], false).1.is_none());
+    let metadata = event("metadata", r#"{"usage":{"inputTokens":1,"outputTokens":1}}"#);
+    let half = [&*good, &metadata[..metadata.len() - 1]].concat();
+    assert_eq!(streamed([&*half], false).1.unwrap().code(), Some("upstream_error"));
 }

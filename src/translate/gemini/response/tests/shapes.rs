@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{streamed, whole};
+use crate::translate::decode::fold::fold;
 
 fn code(body: &str) -> (u16, String) {
     let error = whole(body).unwrap_err();
@@ -110,7 +111,9 @@ fn the_tier_that_served_stands_in_a_header() {
     use crate::chat::MessageWriter;
     use crate::translate::Decode;
 
-    for (theirs, ours) in [("standard", json!("default")), ("flex", json!("flex")), ("new", Value::Null)] {
+    for (theirs, ours) in
+        [("standard", json!("default")), ("flex", json!("flex")), ("priority", json!("priority")), ("new", Value::Null)]
+    {
         let mut decoder = GeminiDecoder::new(primed(), Scrub::default());
         let mut writer = MessageWriter::new(head(), crate::usage::UsageCell::new());
         decoder.head(&[("x-gemini-service-tier".parse().unwrap(), theirs.parse().unwrap())].into_iter().collect());
@@ -144,4 +147,79 @@ fn pages_that_a_search_found_are_told_once_with_their_segments() {
     let whole = json!({"groundingChunks": chunks});
     assert_eq!(told(&whole), json!([["https://a.test/", "A", 0, 4], ["https://b.test/", "", 0, 4]]));
     assert_eq!(told(&json!({"groundingSupports": 7, "groundingChunks": [7]})), json!([]));
+}
+
+fn stream(frames: &[Value]) -> String {
+    frames.iter().map(|frame| format!("data: {frame}\n\n")).collect()
+}
+
+fn said(part: Value) -> Value {
+    json!({"candidates": [{"content": {"parts": [part]}}]})
+}
+
+fn stopped() -> Value {
+    json!({"candidates": [{"finishReason": "STOP"}]})
+}
+
+#[test]
+fn what_was_counted_once_stays_counted() {
+    let usage = json!({"promptTokenCount": 5, "candidatesTokenCount": 1});
+    let mut first = said(json!({"text": "a"}));
+    first["usageMetadata"] = usage;
+    let mut last = stopped();
+    last["usageMetadata"] = json!({"candidatesTokenCount": 9});
+    let more = said(json!({"text": "b"}));
+    let (out, _) = streamed([stream(&[first, more.clone(), more.clone(), more, last]).as_bytes()], true);
+    assert_eq!(fold(&out).0["usage"]["prompt_tokens"], 5);
+    assert_eq!(fold(&out).0["usage"]["completion_tokens"], 9);
+}
+
+#[test]
+fn every_count_may_grow_with_the_text() {
+    let frame = |by: u64| {
+        let mut frame = said(json!({"text": "a"}));
+        frame["usageMetadata"] = json!({"promptTokenCount": 10 + by, "toolUsePromptTokenCount": 20 + by,
+            "cachedContentTokenCount": 2 + by, "candidatesTokenCount": 30 + by, "thoughtsTokenCount": 40 + by,
+            "totalTokenCount": 100 + 4 * by});
+        frame
+    };
+    let (out, _) = streamed([stream(&[frame(0), frame(1), frame(2), frame(3), stopped()]).as_bytes()], true);
+    let usage = &fold(&out).0["usage"];
+    assert_eq!((&usage["prompt_tokens"], &usage["completion_tokens"]), (&json!(13 + 23), &json!(33 + 43)));
+    assert_eq!(usage["prompt_tokens_details"]["cached_tokens"], 5);
+    assert_eq!(usage["completion_tokens_details"]["reasoning_tokens"], 43);
+}
+
+#[test]
+fn each_signature_is_told_whatever_stands_beside_it() {
+    let signed = |text: &str| said(json!({"text": text, "thoughtSignature": "c2ln"}));
+    let frames = [signed("a"), signed("b"), signed("c"), stopped()];
+    let (out, _) = streamed([stream(&frames).as_bytes()], false);
+    assert_eq!((out.matches("c2ln").count(), &fold(&out).0["message"]["content"]), (3, &json!("abc")));
+}
+
+#[test]
+fn thoughts_and_text_may_alternate_without_end_and_calls_may_not() {
+    let turn = |at: usize| said(json!({"text": "x", "thought": at % 2 == 0}));
+    let frames: Vec<Value> = (0..2_100).map(turn).chain([stopped()]).collect();
+    let (out, error) = streamed([stream(&frames).as_bytes()], false);
+    assert!(error.is_none());
+    assert_eq!(fold(&out).0["message"]["content"], "x".repeat(1_050));
+    for (count, code) in [(1_024, None), (1_025, Some("upstream_error"))] {
+        let call = said(json!({"functionCall": {"name": "f"}}));
+        let frames: Vec<Value> = std::iter::repeat_n(call, count).chain([stopped()]).collect();
+        let (_, error) = streamed([stream(&frames).as_bytes()], false);
+        assert_eq!(error.as_ref().and_then(|error| error.code()), code, "{count}");
+    }
+}
+
+#[test]
+fn an_answer_keeps_its_first_name() {
+    let named = |id: &str, mut frame: Value| {
+        frame["responseId"] = id.into();
+        frame
+    };
+    let counted = json!({"usageMetadata": {"promptTokenCount": 5}});
+    let frames = [named("first", counted), named("second", said(json!({"text": "a"}))), named("third", stopped())];
+    assert_eq!(fold(&streamed([stream(&frames).as_bytes()], false).0).0["id"], "first");
 }
