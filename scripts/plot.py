@@ -108,6 +108,11 @@ def verdict(found, goal, text=None):
     return shown if found <= goal else f"{shown} (within noise)" if found <= goal * (1 + NOISE) else f"**{shown}**"
 
 
+def few(rounds):
+    """Fewer than seven rounds tell little."""
+    return "" if rounds >= 7 else f" (**of {rounds} only**)"
+
+
 def cpu_table(results):
     lines = ["| scenario | bare, µs | ours, µs | goal | ours × bare | rounds from … to | × the rung `meter` or `translate`, at most 1.25 |",
              "|---|---|---|---|---|---|---|"]
@@ -121,7 +126,7 @@ def cpu_table(results):
         floor = results.ratios(scenario, figure, "bare", rung)
         over += f" (`{rung}` is {statistics.median(floor):.2f} × bare)" if floor else ""
         lines.append(f"| {name} | {results.median(scenario, 'bare', figure):.1f} | {results.median(scenario, 'gateway', figure):.1f} | {goal} "
-                     f"| {verdict(statistics.median(ratios), goal)} | {min(ratios):.2f} … {max(ratios):.2f} | {over} |")
+                     f"| {verdict(statistics.median(ratios), goal)} | {min(ratios):.2f} … {max(ratios):.2f}{few(len(ratios))} | {over} |")
     return lines
 
 

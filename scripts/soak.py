@@ -58,7 +58,7 @@ def table(summary):
     count = lambda number: f"{number:,}"
     lines = [
         f"{count(summary['requests'])} requests in {length(summary['seconds'])}, {summary['rate']:.0f} a second (the same mix in a closed "
-        f"loop of 128 clients: {summary['max_rate']:.0f}, all that two cores give to gateway, clients and providers together); {count(summary['streams'])} streams, of which "
+        f"loop of 512 clients: {summary['max_rate']:.0f}, all that two cores give to gateway, clients and providers together); {count(summary['streams'])} streams, of which "
         f"{summary['streams_to_be_left'] / summary['streams']:.1%} were to be left; {count(summary['faults'])} faults in "
         f"{count(summary['attempts'])} attempts ({summary['faults'] / summary['attempts']:.1%}). What clients saw: "
         f"{count(seen['whole'])} whole answers, {count(seen['left'])} left, {count(seen['refused'])} refused with 429, {count(seen['failed'])} errors, "

@@ -13,7 +13,7 @@ use super::slots::{Seen, Slots};
 use super::watch;
 
 /// How many clients wait for their answers while the highest rate is looked for.
-const CLIENTS: usize = 128;
+const CLIENTS: usize = 512;
 /// More than this in progress, and the gateway is not keeping up.
 const MOST: u64 = 4_000;
 const TICK: Duration = Duration::from_millis(4);
