@@ -338,7 +338,7 @@ async fn a_fast_provider_leaves_others_their_turn() {
             let _head = socket.read(&mut byte).unwrap();
             socket.write_all(CHUNKED.as_bytes()).unwrap();
             let many = "1\r\na\r\n".repeat(100_000);
-            for _ in 0..60 {
+            for _ in 0..3 {
                 if socket.write_all(many.as_bytes()).is_err() {
                     return;
                 }
@@ -347,17 +347,13 @@ async fn a_fast_provider_leaves_others_their_turn() {
         });
         (url, thread)
     };
-    let longest = Arc::new(std::sync::Mutex::new((Duration::ZERO, 0_u32)));
+    let turns = Arc::new(AtomicUsize::new(0));
     let other = tokio::spawn({
-        let longest = longest.clone();
+        let turns = turns.clone();
         async move {
-            let mut last = std::time::Instant::now();
             loop {
+                turns.fetch_add(1, Ordering::SeqCst);
                 tokio::task::yield_now().await;
-                let now = std::time::Instant::now();
-                let mut longest = longest.lock().unwrap();
-                *longest = (longest.0.max(now - last), longest.1 + 1);
-                last = now;
             }
         }
     });
@@ -368,13 +364,12 @@ async fn a_fast_provider_leaves_others_their_turn() {
     let (mut most, mut since, mut turn) = (0, 0, 0);
     while let Some(piece) = next(&mut body).await {
         read += piece.len();
-        let now = longest.lock().unwrap().1;
+        let now = turns.load(Ordering::SeqCst);
         since = if now == turn { since + piece.len() } else { piece.len() };
         (most, turn) = (most.max(since), now);
     }
     other.abort();
     stop.join().unwrap();
-    eprintln!("{read} bytes read, longest without a turn {:?}, most {most} bytes", longest.lock().unwrap().0);
-    assert_eq!(read, 6_000_000);
-    assert!(most <= 3 << 20, "{most} bytes without a turn for others");
+    assert_eq!(read, 300_000);
+    assert!(most <= 64 << 10, "{most} bytes without a turn for others");
 }
