@@ -1,5 +1,5 @@
 use std::fmt;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 
@@ -7,13 +7,16 @@ use bytes::{Bytes, BytesMut};
 use http::Response;
 use http_body::{Body, Frame, SizeHint};
 use hyper::Error;
+use tokio::task::consume_budget;
 
-use super::line::Line;
+use super::line::{Claim, Line};
 
 /// How large a piece may be, in bytes, to be worth joining with the next one.
 const SMALL: usize = 4 << 10;
 /// When pieces have been joined to so many bytes, they are handed on.
 const ENOUGH: usize = 16 << 10;
+/// And when there have been so many of them, however small they are: others are waiting for their turn.
+const MANY: usize = 128;
 
 type Piece = Option<Result<Frame<Bytes>, Error>>;
 
@@ -72,20 +75,24 @@ impl Incoming {
                 return Poll::Pending;
             }
             let mut look = || inner.as_mut().poll_frame(&mut Context::from_waker(bell));
-            let found = if *has_claimed { Some(Poll::Pending) } else { line.claim(&mut look) };
-            let found = match found {
-                Some(Poll::Pending) => {
+            let claim = if *has_claimed { Claim::Found(Poll::Pending) } else { line.claim(&mut look) };
+            let found = match claim {
+                Claim::Over => None,
+                Claim::Busy => return inner.poll_frame(cx),
+                Claim::Found(Poll::Pending) => {
                     *has_claimed = true;
                     if line.drive(bell) { Some(look()) } else { None }
                 }
-                found => found,
+                Claim::Found(found) => Some(found),
             };
             let Some(found) = found else {
                 self.line = None;
                 continue;
             };
             if let Poll::Ready(found) = found {
-                if !matches!(found, Some(Ok(_))) || inner.is_end_stream() {
+                // Nothing comes after trailers, an error, or the last of a known length.
+                let may_go_on = matches!(&found, Some(Ok(frame)) if frame.is_data()) && !inner.is_end_stream();
+                if !may_go_on {
                     self.leave();
                 }
                 return Poll::Ready(found);
@@ -111,7 +118,10 @@ impl Incoming {
     /// All that is there already, as one piece.
     fn join(&mut self, first: Bytes, cx: &mut Context<'_>) -> Bytes {
         let mut rest = BytesMut::new();
-        while first.len() + rest.len() < ENOUGH {
+        for _ in 1..MANY {
+            if first.len() + rest.len() >= ENOUGH {
+                break;
+            }
             match self.poll_piece(cx) {
                 Poll::Pending => break,
                 Poll::Ready(None) => {
@@ -151,6 +161,10 @@ impl Body for Incoming {
             Held::Nothing => {}
             Held::End => return Poll::Ready(None),
             Held::Piece(piece) => return Poll::Ready(Some(*piece)),
+        }
+        // What hyper has read already costs nothing of a task's budget: no reader may go on for ever with it.
+        if self.line.is_some() {
+            ready!(pin!(consume_budget()).poll(cx));
         }
         let Some(piece) = ready!(self.poll_piece(cx)) else { return Poll::Ready(None) };
         let Some(first) = small(&piece).cloned() else { return Poll::Ready(Some(piece)) };

@@ -5,7 +5,7 @@
 
 use std::cell::Cell;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 
@@ -21,6 +21,18 @@ pub(super) struct Line {
     /// What has become of the reader's waiting: as a waker, the line wakes its reader.
     bell: AtomicU8,
     reader: Mutex<Option<Waker>>,
+    /// Whether the socket has not taken all of the request yet.
+    is_sending: AtomicBool,
+}
+
+/// What a reader who would have the connection is told.
+pub(super) enum Claim<T> {
+    /// There is no connection to be had.
+    Over,
+    /// The request is still being sent, which must go on whether this reader reads on or not: the task's affair.
+    Busy,
+    /// The connection is the reader's if there is nothing.
+    Found(Poll<T>),
 }
 
 #[derive(Default)]
@@ -44,25 +56,37 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Line {
     /// Takes the connection over for a reader who looks and finds nothing while nobody else polls it: it is still this
-    /// reader's answer that is on it, then. `None` if there is no connection to be had.
-    pub(super) fn claim<T>(&self, look: impl FnOnce() -> Poll<T>) -> Option<Poll<T>> {
+    /// reader's answer that is on it, then.
+    pub(super) fn claim<T>(&self, look: impl FnOnce() -> Poll<T>) -> Claim<T> {
         let mut state = lock(&self.state);
-        state.connection.as_ref()?;
+        if state.connection.is_none() {
+            return Claim::Over;
+        }
+        if self.is_sending.load(Ordering::Relaxed) {
+            return Claim::Busy;
+        }
         let found = look();
         state.has_reader |= found.is_pending();
-        Some(found)
+        Claim::Found(found)
+    }
+
+    /// Said by the connection's socket, while the connection is being polled.
+    pub(super) fn set_sending(&self, is_sending: bool) {
+        self.is_sending.store(is_sending, Ordering::Relaxed);
     }
 
     /// Polls the connection for the reader who has claimed it, and holds this line as its waker. False if it is over.
     pub(super) fn drive(&self, bell: &Waker) -> bool {
         let mut state = lock(&self.state);
         self.bell.store(AWAKE, Ordering::Release);
-        let Some(connection) = &mut state.connection else { return false };
-        if connection.as_mut().poll(&mut Context::from_waker(bell)).is_pending() {
+        // Out of the line meanwhile: one that panics is not polled again.
+        let Some(mut over) = state.connection.take() else { return false };
+        if over.as_mut().poll(&mut Context::from_waker(bell)).is_pending() {
+            state.connection = Some(over);
             return true;
         }
         state.has_reader = false;
-        let (over, task) = (state.connection.take(), state.task.take());
+        let task = state.task.take();
         drop(state);
         drop(over);
         if let Some(task) = task {
@@ -85,12 +109,13 @@ impl Line {
 
     /// The reader who has claimed the connection has what it wanted, or wants no more: the task goes on.
     pub(super) fn leave(&self) {
-        let task = {
+        let (task, reader) = {
             let mut state = lock(&self.state);
             state.has_reader = false;
-            state.task.take()
+            // Now, and not later: the next reader may be waiting by then.
+            (state.task.take(), lock(&self.reader).take())
         };
-        lock(&self.reader).take();
+        drop(reader);
         if let Some(task) = task {
             task.wake();
         }

@@ -271,3 +271,105 @@ async fn nobody_is_forgotten_and_nobody_gets_what_is_not_theirs() {
         timeout(LONG, task).await.unwrap().unwrap();
     }
 }
+
+/// Trailers end an answer: its connection serves the next one, also while whoever has read them keeps the body.
+#[tokio::test]
+async fn who_has_read_the_trailers_holds_no_connection() {
+    let (url, connections) = server(|mut socket, _| async move {
+        let answer = [CHUNKED, &chunks(["a"]), "0\r\nx-sum: 1\r\n\r\n"].concat();
+        socket.write_all(answer.as_bytes()).await.unwrap();
+        socket
+    })
+    .await;
+    let client = Client::new();
+    let mut first = get(&client, &url).await;
+    assert_eq!(next(&mut first).await.unwrap(), "a");
+    // The trailers are held back by now. The connection is in the pool.
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    let second = timeout(Duration::from_secs(2), get(&client, &url)).await.expect("nobody drives the connection");
+    let second = timeout(LONG, second.collect()).await.unwrap().unwrap();
+    assert_eq!(second.trailers().unwrap()["x-sum"], "1");
+    assert_eq!(connections.load(Ordering::SeqCst), 1);
+    let trailers = first.frame().await.unwrap().unwrap().into_trailers().unwrap();
+    assert_eq!(trailers["x-sum"], "1");
+}
+
+/// A large request goes on being sent while the answer has begun, and nobody reads on.
+#[tokio::test]
+async fn a_request_is_sent_to_its_end_while_the_answer_waits_to_be_read() {
+    const LARGE: usize = 24 << 20;
+    let (go_on, received) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let (url, _) = server({
+        let (go_on, received) = (go_on.clone(), received.clone());
+        move |mut socket, _| {
+            let (go_on, received) = (go_on.clone(), received.clone());
+            async move {
+                socket.write_all([CHUNKED, &chunks(["a"])].concat().as_bytes()).await.unwrap();
+                go_on.notified().await;
+                let (mut left, mut buf) = (LARGE, vec![0; 64 << 10]);
+                while left > 0 {
+                    left -= socket.read(&mut buf).await.unwrap();
+                }
+                received.notify_one();
+                socket.write_all(b"0\r\n\r\n").await.unwrap();
+                socket
+            }
+        }
+    })
+    .await;
+    let request = Request::post(url).body(Full::new(Bytes::from(vec![b'x'; LARGE]))).unwrap();
+    let mut body = timeout(LONG, Client::new().oneshot(request)).await.unwrap().unwrap().into_body();
+    assert_eq!(next(&mut body).await.unwrap(), "a");
+    go_on.notify_one();
+    timeout(Duration::from_secs(5), received.notified()).await.expect("the request was not sent on");
+    assert_eq!(next(&mut body).await, None);
+}
+
+/// An answer that comes faster than it is read leaves others their turn.
+#[tokio::test]
+async fn a_fast_provider_leaves_others_their_turn() {
+    let (url, stop) = {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let thread = std::thread::spawn(move || {
+            use std::io::{Read, Write};
+            let (mut socket, _) = listener.accept().unwrap();
+            let mut byte = [0; 1024];
+            let _head = socket.read(&mut byte).unwrap();
+            socket.write_all(CHUNKED.as_bytes()).unwrap();
+            let many = "1\r\na\r\n".repeat(100_000);
+            for _ in 0..3 {
+                if socket.write_all(many.as_bytes()).is_err() {
+                    return;
+                }
+            }
+            let _left = socket.write_all(b"0\r\n\r\n");
+        });
+        (url, thread)
+    };
+    let turns = Arc::new(AtomicUsize::new(0));
+    let other = tokio::spawn({
+        let turns = turns.clone();
+        async move {
+            loop {
+                turns.fetch_add(1, Ordering::SeqCst);
+                tokio::task::yield_now().await;
+            }
+        }
+    });
+    let mut body = get(&Client::new(), &url).await;
+    // Much is there already.
+    std::thread::sleep(Duration::from_millis(300));
+    let mut read = 0;
+    let (mut most, mut since, mut turn) = (0, 0, 0);
+    while let Some(piece) = next(&mut body).await {
+        read += piece.len();
+        let now = turns.load(Ordering::SeqCst);
+        since = if now == turn { since + piece.len() } else { piece.len() };
+        (most, turn) = (most.max(since), now);
+    }
+    other.abort();
+    stop.join().unwrap();
+    assert_eq!(read, 300_000);
+    assert!(most <= 64 << 10, "{most} bytes without a turn for others");
+}

@@ -34,8 +34,10 @@ pub(super) struct Watched {
     stream: TokioIo<Stream>,
     answered: Arc<AtomicBool>,
     is_shared: bool,
-    /// Until it is read for the first time; none for a connection with several requests at once.
+    /// None for a connection with several requests at once.
     line: Option<Arc<Line>>,
+    /// It has been read before.
+    is_introduced: bool,
 }
 
 impl Watched {
@@ -43,7 +45,7 @@ impl Watched {
     pub(super) fn new(stream: Stream, is_shared: bool) -> Self {
         let stream = TokioIo::new(stream);
         let line = (!is_shared && !stream.connected().is_negotiated_h2()).then(Arc::default);
-        Self { stream, answered: Arc::default(), is_shared, line }
+        Self { stream, answered: Arc::default(), is_shared, line, is_introduced: false }
     }
 
     fn stream(self: Pin<&mut Self>) -> Pin<&mut TokioIo<Stream>> {
@@ -54,13 +56,22 @@ impl Watched {
         if matches!(result, Poll::Ready(Ok(1..))) {
             self.answered.store(false, Ordering::Relaxed);
         }
+        self.sending(result);
+    }
+
+    fn sending<T>(&self, result: &Poll<T>) {
+        if let Some(line) = &self.line {
+            line.set_sending(result.is_pending());
+        }
     }
 }
 
 impl AsyncRead for Watched {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        if let Some(line) = self.line.take() {
-            introduce(line);
+        if !std::mem::replace(&mut self.is_introduced, true)
+            && let Some(line) = &self.line
+        {
+            introduce(Arc::clone(line));
         }
         let before = buf.filled().len();
         ready!(self.as_mut().stream().poll_read(cx, buf))?;
@@ -92,8 +103,10 @@ impl AsyncWrite for Watched {
         self.stream.is_write_vectored()
     }
 
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.stream().poll_flush(cx)
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let result = self.as_mut().stream().poll_flush(cx);
+        self.sending(&result);
+        result
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
