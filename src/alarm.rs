@@ -71,4 +71,19 @@ mod tests {
         poll_fn(|cx| alarm.poll(begin + Duration::from_secs(40), cx)).await;
         assert_eq!(begin.elapsed().as_secs(), 40);
     }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_wakes_whoever_asked_last() {
+        let at = Instant::now() + Duration::from_secs(1);
+        let mut alarm = Alarm::default();
+        for _ in 0..2 {
+            assert!(alarm.poll(at, &mut Context::from_waker(Waker::noop())).is_pending());
+        }
+        let mut task = tokio_test::task::spawn(());
+        assert!(task.enter(|cx, _| alarm.poll(at, cx)).is_pending());
+        assert!(task.enter(|cx, _| alarm.poll(at, cx)).is_pending());
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        assert!(task.is_woken());
+        assert!(task.enter(|cx, _| alarm.poll(at, cx)).is_ready());
+    }
 }
