@@ -76,4 +76,12 @@ mod tests {
             assert!(digest != other);
         }
     }
+
+    #[test]
+    fn differences_do_not_make_up_for_each_other() {
+        let digest = Digest::of("abc");
+        let mut other = digest;
+        (other.0[0], other.0[31]) = (other.0[0] ^ 1, other.0[31] ^ 1);
+        assert!(digest != other);
+    }
 }

@@ -245,3 +245,39 @@ impl fmt::Debug for MetricsSink {
         f.debug_struct("MetricsSink").field("combinations", &self.lock().keys.len()).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn receipt(output: u64) -> Receipt {
+        let mut receipt = Receipt::new("r", Duration::ZERO, "m");
+        receipt.usage.output = output;
+        receipt.duration = Duration::from_secs(3);
+        receipt
+    }
+
+    #[test]
+    fn the_time_of_a_token_is_that_of_those_after_the_first() {
+        let first = Duration::from_secs(1);
+        for (output, time) in [(0, None), (1, None), (2, Some(2.0)), (5, Some(0.5))] {
+            assert_eq!(time_per_token(&receipt(output), first), time, "{output}");
+        }
+    }
+
+    #[test]
+    fn what_does_not_fit_says_whether_it_failed() {
+        let mut known = Known { keys: HashMap::new(), models: HashSet::new(), most: 1 };
+        let mut of = |model: &str, outcome: Outcome| {
+            let mut receipt = receipt(1);
+            (receipt.upstream_model, receipt.outcome) = (Some(model.into()), outcome);
+            let labels: Vec<_> = known.keys(&receipt).duration.labels().map(|label| label.value().to_owned()).collect();
+            labels
+        };
+        let expected = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
+        assert_eq!(of("first", Outcome::Complete), expected(&["chat", OTHER, OTHER, "first"]));
+        assert_eq!(of("second", Outcome::Complete), expected(&["chat", OTHER, OTHER, OTHER]));
+        assert_eq!(of("second", Outcome::Aborted), expected(&["chat", OTHER, OTHER, OTHER, OTHER]));
+        assert_eq!(of("first", Outcome::Complete), expected(&["chat", OTHER, OTHER, "first"]));
+    }
+}

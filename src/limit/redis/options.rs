@@ -104,3 +104,31 @@ impl Default for RedisOptions {
         Self::new()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_keys_are_in_one_slot() {
+        for (prefix, tagged) in [("a", "{a}"), ("a{b}c", "a{b}c"), ("{b}", "{b}"), ("a{}", "{a{}}"), ("a{b", "{a{b}")] {
+            assert_eq!(RedisOptions::new().prefix(prefix).prefix, tagged);
+        }
+    }
+
+    #[test]
+    fn settings_are_kept() {
+        let options = RedisOptions::new()
+            .prefix("a")
+            .on_store_error(OnStoreError::Open)
+            .budget_on_store_error(OnStoreError::Local)
+            .replicas(0)
+            .timeout(Duration::from_secs(2))
+            .lease(Duration::ZERO)
+            .queue(3);
+        assert_eq!((&*options.prefix, options.replicas, options.queue), ("{a}", 1, 3));
+        assert_eq!((options.timeout, options.lease), (Duration::from_secs(2), Duration::from_secs(1)));
+        assert_eq!(options.on_store_error, OnStoreError::Open);
+        assert_eq!(options.budget_on_store_error, OnStoreError::Local);
+    }
+}

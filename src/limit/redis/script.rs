@@ -245,3 +245,19 @@ fn read<T: FromRedisValue>(value: &Value) -> Result<T, Unreadable> {
 fn number(text: &str) -> Result<f64, Unreadable> {
     text.parse().ok().filter(|number: &f64| number.is_finite()).ok_or(Unreadable)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_left_of_a_rate_follows_from_its_level() {
+        let rate = Rate { amount: 20, window: Duration::from_secs(60) };
+        for (level, remaining, reset) in [(0.0, 20, 0), (5.0, 15, 15), (4.5, 15, 13), (20.0, 0, 60), (40.0, 0, 120)] {
+            let left = allowance(rate, level);
+            assert_eq!((left.limit, left.remaining, left.reset.as_secs()), (20, remaining, reset), "{level}");
+        }
+        let nothing = allowance(Rate { amount: 0, ..rate }, 0.0);
+        assert_eq!((nothing.remaining, nothing.reset), (0, rate.window));
+    }
+}

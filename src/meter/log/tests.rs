@@ -473,3 +473,16 @@ fn a_log_is_read_in_any_way_that_a_file_is() {
     assert_eq!((by_lines.len(), whole), (3, by_lines.join("\n") + "\n"));
     assert!(LogReader::open(folder.log().join("below a file")).is_err(), "only what is missing is empty");
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_worker_rests_as_long_as_the_policy_says() {
+    let folder = Folder::new();
+    let (log, file, _) = scripted(&folder, LogOptions::new().sync(SyncPolicy::Every(Duration::from_millis(50))));
+    let _worker = tokio::spawn(log.worker().run(tokio::time::sleep));
+    for round in 1..4 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        log.record(&receipt(round, NOON));
+        tokio::time::sleep(Duration::from_millis(60)).await;
+        assert_eq!(file.syncs.load(Ordering::SeqCst), round);
+    }
+}

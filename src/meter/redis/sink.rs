@@ -120,3 +120,15 @@ impl fmt::Display for InvalidUrl {
 }
 
 impl std::error::Error for InvalidUrl {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_are_kept() {
+        let options = RedisSinkOptions::new().stream("{a}:b").max_len(5).window(Duration::ZERO);
+        assert_eq!((&*options.stream, options.max_len, options.window), ("{a}:b", 5, Duration::from_secs(1)));
+        assert_eq!(options.window(Duration::from_secs(9)).window, Duration::from_secs(9));
+    }
+}

@@ -38,3 +38,32 @@ where
         ResponseFuture::new(inner, open)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use bytes::Bytes;
+    use http_body::Body;
+    use http_body_util::{BodyExt, Full};
+    use tower::limit::ConcurrencyLimitLayer;
+    use tower::{Layer, ServiceExt, service_fn};
+
+    use super::super::SpanLayer;
+    use super::*;
+
+    #[tokio::test]
+    async fn readiness_and_the_length_of_the_body_are_those_of_what_is_inside() {
+        let request =
+            || Request::new(ChatRequest::from_bytes(r#"{"model":"m","messages":[{"role":"user"}]}"#).unwrap());
+        let inner = service_fn(async |_| Ok::<_, Infallible>(Response::new(Full::<Bytes>::from("12345"))));
+        let mut service = SpanLayer::new().layer(ConcurrencyLimitLayer::new(1).layer(inner));
+        let call = service.ready().await.unwrap().call(request());
+        assert!(tokio_test::task::spawn(service.ready()).poll().is_pending());
+        let mut body = call.await.unwrap().into_body();
+        assert!(tokio_test::task::spawn(service.ready()).poll().is_ready());
+        assert_eq!((body.is_end_stream(), body.size_hint().exact()), (false, Some(5)));
+        body.frame().await.unwrap().unwrap();
+        assert_eq!((body.is_end_stream(), body.size_hint().exact()), (true, Some(0)));
+    }
+}

@@ -128,3 +128,25 @@ impl UsageSink for SpanSink {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn tokens_are_told_if_there_are_any_and_somebody_counted() {
+        let mut receipt = Receipt::new("r", Duration::ZERO, "m");
+        for (source, tokens, told) in [
+            (UsageSource::Reported, 5, Some(5)),
+            (UsageSource::Estimated, 1, Some(1)),
+            (UsageSource::Reported, 0, None),
+            (UsageSource::None, 5, None),
+        ] {
+            receipt.usage_source = source;
+            assert_eq!(Said::new(&receipt).tokens(tokens), told);
+        }
+        assert_eq!(array("a\"b"), r#"["a\"b"]"#);
+    }
+}

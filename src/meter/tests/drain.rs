@@ -114,3 +114,22 @@ async fn who_stays_notices_nothing() {
     assert_eq!(body, EVENTS.concat());
     assert_eq!((book.only().outcome, drain.count(), drain.refused()), (Outcome::Complete, 0, 0));
 }
+
+/// There is nothing to come of an answer that has failed.
+#[tokio::test(start_paused = true)]
+async fn what_has_failed_is_not_read_on() {
+    let book = Book::default();
+    let (drain, worker) = Drain::new(sleep);
+    tokio::spawn(worker.run());
+    let service = layer(&book).drain("p", &drain).layer(service_fn(async |_| {
+        let cell = UsageCell::new();
+        cell.record(|seen| seen.fail(&crate::error::ApiError::upstream_error("x")));
+        let mut response = slow(EVENTS);
+        response.extensions_mut().insert(cell);
+        Ok::<_, Infallible>(response)
+    }));
+    let mut body = service.oneshot(ask()).await.unwrap().into_body();
+    body.frame().await.unwrap().unwrap();
+    drop(body);
+    assert_eq!((book.count(), drain.count()), (1, 0));
+}
