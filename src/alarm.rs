@@ -2,18 +2,35 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 
 use tokio::time::{Instant, Sleep, sleep_until};
 
 /// A timer that is set when it is first waited for. To put its time off costs nothing: it is set anew when it goes off.
 #[derive(Debug, Default)]
-pub(crate) struct Alarm(Option<Pin<Box<Sleep>>>);
+pub(crate) struct Alarm(Option<Set>);
+
+#[derive(Debug)]
+struct Set {
+    sleep: Pin<Box<Sleep>>,
+    /// Who will be woken.
+    waker: Waker,
+}
 
 impl Alarm {
     /// Ready when this time has come, or has gone by.
     pub(crate) fn poll(&mut self, at: Instant, cx: &mut Context<'_>) -> Poll<()> {
-        let sleep = self.0.get_or_insert_with(|| Box::pin(sleep_until(at)));
+        let set = match &mut self.0 {
+            Some(set) if at >= set.sleep.deadline() && !set.sleep.is_elapsed() && set.waker.will_wake(cx.waker()) => {
+                return Poll::Pending;
+            }
+            Some(set) => {
+                set.waker.clone_from(cx.waker());
+                set
+            }
+            unset => unset.insert(Set { sleep: Box::pin(sleep_until(at)), waker: cx.waker().clone() }),
+        };
+        let sleep = &mut set.sleep;
         if at < sleep.deadline() {
             sleep.as_mut().reset(at);
         }
@@ -53,5 +70,20 @@ mod tests {
         poll_fn(|cx| alarm.poll(begin + Duration::from_secs(12), cx)).await;
         poll_fn(|cx| alarm.poll(begin + Duration::from_secs(40), cx)).await;
         assert_eq!(begin.elapsed().as_secs(), 40);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_wakes_whoever_asked_last() {
+        let at = Instant::now() + Duration::from_secs(1);
+        let mut alarm = Alarm::default();
+        for _ in 0..2 {
+            assert!(alarm.poll(at, &mut Context::from_waker(Waker::noop())).is_pending());
+        }
+        let mut task = tokio_test::task::spawn(());
+        assert!(task.enter(|cx, _| alarm.poll(at, cx)).is_pending());
+        assert!(task.enter(|cx, _| alarm.poll(at, cx)).is_pending());
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        assert!(task.is_woken());
+        assert!(task.enter(|cx, _| alarm.poll(at, cx)).is_ready());
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! It is one choice among many: a [`TranslateLayer`](crate::TranslateLayer) wraps any service from
 //! `Request<Full<Bytes>>` to a response. This one speaks HTTP/1.1 and HTTP/2 (chosen by ALPN), trusts Mozilla's roots,
-//! sets `TCP_NODELAY`, follows no redirect, and gives up on a connection after a time.
+//! sets `TCP_NODELAY`, follows no redirect, and gives up on a connection after a time. Small pieces of an answer that have come
+//! already are handed on as one.
 //!
 //! ```
 //! use std::time::Duration;
@@ -12,11 +13,16 @@
 //! let hasty = Client::builder().connect_timeout(Duration::from_secs(1)).build();
 //! ```
 
+mod incoming;
+mod line;
+#[cfg(test)]
+mod tests;
 mod watched;
 
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -26,12 +32,14 @@ use http_body_util::Full;
 use hyper_rustls::HttpsConnectorBuilder;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::{self, ResponseFuture as LegacyFuture};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use tower::ServiceExt;
 use tower::timeout::Timeout;
 use tower::util::BoxCloneSyncService;
 use tower_service::Service;
 
+pub use self::incoming::Incoming;
+use self::line::Spawner;
 use self::watched::{Answered, Watched};
 use crate::connection::{FreshConnection, Unanswered};
 use crate::error::{BoxError, chain};
@@ -58,7 +66,12 @@ const CONNECTION_WINDOW: u32 = (1 << 31) - 1;
 /// A request with [`FreshConnection`] in its extensions gets a connection that nobody has used, and nobody will use again.
 #[derive(Clone)]
 pub struct Client {
-    pool: Pool,
+    pools: Arc<Pools>,
+}
+
+/// In one allocation, since services are cloned for each request.
+struct Pools {
+    kept: Pool,
     /// Keeps nothing.
     fresh: Pool,
 }
@@ -155,7 +168,7 @@ impl ClientBuilder {
     pub fn build(self) -> Client {
         let connector = self.connector();
         let pool = |max_idle| {
-            legacy::Client::builder(TokioExecutor::new())
+            legacy::Client::builder(Spawner)
                 .pool_timer(TokioTimer::new())
                 .timer(TokioTimer::new())
                 .pool_idle_timeout(self.pool_idle_timeout)
@@ -166,7 +179,7 @@ impl ClientBuilder {
                 .http2_only(self.http2_only)
                 .build(connector.clone())
         };
-        Client { pool: pool(self.pool_max_idle_per_host), fresh: pool(0) }
+        Client { pools: Arc::new(Pools { kept: pool(self.pool_max_idle_per_host), fresh: pool(0) }) }
     }
 }
 
@@ -177,7 +190,7 @@ impl Default for ClientBuilder {
 }
 
 impl Service<Request<Full<Bytes>>> for Client {
-    type Response = Response<hyper::body::Incoming>;
+    type Response = Response<Incoming>;
     type Error = Error;
     type Future = ResponseFuture;
 
@@ -187,8 +200,8 @@ impl Service<Request<Full<Bytes>>> for Client {
 
     fn call(&mut self, request: Request<Full<Bytes>>) -> ResponseFuture {
         let pool = match request.extensions().get::<FreshConnection>() {
-            Some(_) => &self.fresh,
-            None => &self.pool,
+            Some(_) => &self.pools.fresh,
+            None => &self.pools.kept,
         };
         ResponseFuture { inner: pool.request(request) }
     }
@@ -201,10 +214,10 @@ pub struct ResponseFuture {
 }
 
 impl Future for ResponseFuture {
-    type Output = Result<Response<hyper::body::Incoming>, Error>;
+    type Output = Result<Response<Incoming>, Error>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        Poll::Ready(ready!(Pin::new(&mut self.inner).poll(cx)).map_err(Error::new))
+        Poll::Ready(ready!(Pin::new(&mut self.inner).poll(cx)).map(Incoming::wrap).map_err(Error::new))
     }
 }
 

@@ -10,11 +10,11 @@ use std::io::BufRead;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use hyper::body::Incoming;
 use process::{Gateway, content, file, hello, over, read, refusal, send};
 use serde_json::Value;
 use tower::ServiceExt;
 use tower_completions::client::Client;
+use tower_completions::client::Incoming;
 use tower_completions::mock::{Answer, Mock};
 
 const STORY: &str = "Once upon a time there was a gateway";

@@ -53,7 +53,7 @@ type Incoming = axum::body::Body;
 type Upstream = Translate<OpenAi, Client>;
 
 const _: () = {
-    fits::<Upstream, ChatRequest, ResponseBody<AnswerBody<OpenAiDecoder, hyper::body::Incoming>>>();
+    fits::<Upstream, ChatRequest, ResponseBody<AnswerBody<OpenAiDecoder, tower_completions::client::Incoming>>>();
     fits::<Translate<OpenAi, Mock>, ChatRequest, _>();
     fits::<Timeout<ConcurrencyLimit<Upstream>>, ChatRequest, _>();
     fits::<ModelRouter, ChatRequest, ResponseBody<BoxBody>>();

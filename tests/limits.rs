@@ -9,7 +9,6 @@ use std::time::Duration;
 use axum::body::Body;
 use http::{Request, Response};
 use http_body_util::BodyExt;
-use hyper::body::Incoming;
 use serde_json::Value;
 use support::{Answered, DONE, Gateway, SOON, STREAM, WHOLE, ask, bills, read, says, send, stops};
 use tokio::task::JoinSet;
@@ -19,6 +18,7 @@ use tower::{Layer, ServiceBuilder, ServiceExt};
 use tower_completions::auth::{Auth, Budget, BudgetWindow, Rate, Scope};
 use tower_completions::chat::Chat;
 use tower_completions::client::Client;
+use tower_completions::client::Incoming;
 use tower_completions::clock::ManualClock;
 use tower_completions::limit::{
     Allowance, Cost, LimitStore, MemoryLimits, RateLimit, Subject, SubjectKind, UsageEndpoint,

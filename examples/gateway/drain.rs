@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -53,7 +53,7 @@ where
     }
 
     fn call(&mut self, request: Request<R>) -> Self::Future {
-        ResponseFuture { inner: self.inner.call(request), cut: Some(Cut { channel: self.cut.clone(), waiting: None }) }
+        ResponseFuture { inner: self.inner.call(request), cut: Some(Cut::new(self.cut.clone())) }
     }
 }
 
@@ -61,10 +61,28 @@ where
 struct Cut {
     channel: watch::Receiver<bool>,
     waiting: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    /// Who is woken when it has come.
+    waker: Waker,
 }
 
 impl Cut {
+    fn new(channel: watch::Receiver<bool>) -> Self {
+        Self { channel, waiting: None, waker: Waker::noop().clone() }
+    }
+
+    /// Whether it has come. The channel is of one value that changes once.
+    fn has_come(&self) -> bool {
+        !matches!(self.channel.has_changed(), Ok(false)) && *self.channel.borrow()
+    }
+
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.has_come() {
+            return Poll::Ready(());
+        }
+        if self.waiting.is_some() && self.waker.will_wake(cx.waker()) {
+            return Poll::Pending;
+        }
+        self.waker.clone_from(cx.waker());
         let waiting = self.waiting.get_or_insert_with(|| {
             let mut channel = self.channel.clone();
             Box::pin(async move {
@@ -136,7 +154,7 @@ where
         let Some(cut) = this.cut else { return polled.map_err(Into::into) };
         match polled {
             // What never pauses is cut off, too.
-            Poll::Ready(Some(Ok(_))) if *cut.channel.borrow() => {}
+            Poll::Ready(Some(Ok(_))) if cut.has_come() => {}
             Poll::Ready(frame) => return Poll::Ready(frame.map(|frame| frame.map_err(Into::into))),
             Poll::Pending => ready!(cut.poll(cx)),
         }

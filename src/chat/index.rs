@@ -48,8 +48,11 @@ impl Field {
     }
 
     pub(super) fn is(self, text: &str, name: &str) -> bool {
-        let key = &text[self.key()];
-        if self.is_escaped { Text::escaped(key).eq_str(name) } else { key == name }
+        if self.is_escaped {
+            self.name(text).eq_str(name)
+        } else {
+            text.as_bytes().get(self.key()) == Some(name.as_bytes())
+        }
     }
 }
 

@@ -41,6 +41,8 @@ pub struct Block<'a> {
     pub raw: &'a [u8],
     /// The block without the BOM that the first one may begin with.
     text: &'a [u8],
+    /// Where the first line of the text ends, if that is known.
+    first_line: usize,
     /// How many bytes of the fed chunk are used up with this block; what came in earlier chunks is not counted.
     pub end: usize,
 }
@@ -48,6 +50,9 @@ pub struct Block<'a> {
 impl<'a> Block<'a> {
     /// The data of the event, or `None` where the block has none and is no event.
     pub fn data(&self) -> Option<Cow<'a, [u8]>> {
+        if let Some(line) = self.only_line() {
+            return field(line, b"data").map(Cow::Borrowed);
+        }
         let mut data: Option<Cow<'a, [u8]>> = None;
         for line in Lines(self.text) {
             let Some(value) = field(line, b"data") else { continue };
@@ -61,6 +66,12 @@ impl<'a> Block<'a> {
             }
         }
         data
+    }
+
+    /// The one line of most events.
+    fn only_line(&self) -> Option<&'a [u8]> {
+        let (line, rest) = self.text.split_at_checked(self.first_line)?;
+        matches!(rest, b"\n\n" | b"\r\n\r\n" | b"\r\r").then_some(line)
     }
 
     /// The name of the event, if it has one.
@@ -107,6 +118,8 @@ pub struct Scanner {
 struct Search {
     at: usize,
     line: usize,
+    /// The end of the first line.
+    first_line: usize,
 }
 
 impl Search {
@@ -123,7 +136,10 @@ impl Search {
                 _ => line_end + 1,
             };
             let blank = line_end == self.line;
-            *self = Self { at: next, line: next };
+            if self.line == 0 {
+                self.first_line = line_end;
+            }
+            (self.at, self.line) = (next, next);
             if blank {
                 return Some(next);
             }
@@ -200,8 +216,10 @@ impl Scanner {
 
     fn block<'a>(&mut self, raw: &'a [u8], end: usize) -> Block<'a> {
         let first = std::mem::take(&mut self.at_start);
-        let text = raw.strip_prefix(b"\xEF\xBB\xBF").filter(|_| first).unwrap_or(raw);
-        Block { raw, text, end }
+        match raw.strip_prefix(b"\xEF\xBB\xBF").filter(|_| first) {
+            Some(text) => Block { raw, text, first_line: 0, end },
+            None => Block { raw, text: raw, first_line: self.search.first_line, end },
+        }
     }
 }
 

@@ -26,7 +26,8 @@ pin_project! {
     pub struct Tap<B> {
         #[pin]
         inner: B,
-        reader: Option<Reader>,
+        // In a box: a body is moved from layer to layer.
+        reader: Option<Box<Reader>>,
         cell: UsageCell,
     }
 }
@@ -58,12 +59,12 @@ impl<B: fmt::Debug> fmt::Debug for Tap<B> {
 }
 
 impl Reader {
-    fn for_type(headers: &HeaderMap) -> Option<Self> {
+    fn for_type(headers: &HeaderMap) -> Option<Box<Self>> {
         let content_type = headers.get(CONTENT_TYPE)?;
         if media_type::is(content_type, media_type::EVENTS) {
-            Some(Self::Stream { scanner: Scanner::default(), watch: Watch::default() })
+            Some(Box::new(Self::Stream { scanner: Scanner::default(), watch: Watch::default() }))
         } else if media_type::is(content_type, media_type::JSON) {
-            Some(Self::Whole { held: Vec::new() })
+            Some(Box::new(Self::Whole { held: Vec::new() }))
         } else {
             None
         }

@@ -11,6 +11,9 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
+use super::incoming::OnLine;
+use super::line::{Line, introduce};
+
 type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;
 
 /// Whether anything has come back since something was sent. It travels with what hyper tells of a connection.
@@ -31,12 +34,18 @@ pub(super) struct Watched {
     stream: TokioIo<Stream>,
     answered: Arc<AtomicBool>,
     is_shared: bool,
+    /// None for a connection with several requests at once.
+    line: Option<Arc<Line>>,
+    /// It has been read before.
+    is_introduced: bool,
 }
 
 impl Watched {
     /// `is_shared` is whether several requests at once will be on it, whatever TLS agrees on.
     pub(super) fn new(stream: Stream, is_shared: bool) -> Self {
-        Self { stream: TokioIo::new(stream), answered: Arc::default(), is_shared }
+        let stream = TokioIo::new(stream);
+        let line = (!is_shared && !stream.connected().is_negotiated_h2()).then(Arc::default);
+        Self { stream, answered: Arc::default(), is_shared, line, is_introduced: false }
     }
 
     fn stream(self: Pin<&mut Self>) -> Pin<&mut TokioIo<Stream>> {
@@ -47,11 +56,23 @@ impl Watched {
         if matches!(result, Poll::Ready(Ok(1..))) {
             self.answered.store(false, Ordering::Relaxed);
         }
+        self.sending(result);
+    }
+
+    fn sending<T>(&self, result: &Poll<T>) {
+        if let Some(line) = &self.line {
+            line.set_sending(result.is_pending());
+        }
     }
 }
 
 impl AsyncRead for Watched {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if !std::mem::replace(&mut self.is_introduced, true)
+            && let Some(line) = &self.line
+        {
+            introduce(Arc::clone(line));
+        }
         let before = buf.filled().len();
         ready!(self.as_mut().stream().poll_read(cx, buf))?;
         if buf.filled().len() > before {
@@ -82,8 +103,10 @@ impl AsyncWrite for Watched {
         self.stream.is_write_vectored()
     }
 
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.stream().poll_flush(cx)
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let result = self.as_mut().stream().poll_flush(cx);
+        self.sending(&result);
+        result
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -94,6 +117,13 @@ impl AsyncWrite for Watched {
 impl Connection for Watched {
     fn connected(&self) -> Connected {
         let connected = self.stream.connected();
-        if self.is_shared { connected } else { connected.extra(Answered(self.answered.clone())) }
+        if self.is_shared {
+            return connected;
+        }
+        let connected = connected.extra(Answered(self.answered.clone()));
+        match &self.line {
+            Some(line) => connected.extra(OnLine(Arc::clone(line))),
+            None => connected,
+        }
     }
 }

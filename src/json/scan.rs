@@ -346,9 +346,11 @@ impl<'a> Scanner<'a> {
     fn string(&mut self) -> Result<Range<usize>, Fault> {
         self.expect(b'"')?;
         let start = self.at;
+        if self.checked {
+            return self.checked_string(start);
+        }
         loop {
-            let rest = &self.text[self.at..];
-            self.at += if self.checked { checked_prefix(rest) } else { plain_prefix(rest) };
+            self.at += plain_prefix(&self.text[self.at..]);
             match self.peek() {
                 Some(b'"') => {
                     self.at += 1;
@@ -358,6 +360,27 @@ impl<'a> Scanner<'a> {
                 _ => return Err(self.unexpected()),
             }
         }
+    }
+
+    /// The same where the string is known to be one, so that all that matters is which quote ends it: one after an even
+    /// number of backslashes.
+    fn checked_string(&mut self, start: usize) -> Result<Range<usize>, Fault> {
+        if let Ok(length) = short_prefix(&self.text[start..])
+            && self.text[start + length] == b'"'
+        {
+            self.at = start + length + 1;
+            return Ok(start..start + length);
+        }
+        while let Some(found) = memchr::memchr(b'"', &self.text[self.at..]) {
+            let end = self.at + found;
+            let backslashes = self.text[self.at..end].iter().rev().take_while(|byte| **byte == b'\\').count();
+            self.at = end + 1;
+            if backslashes % 2 == 0 {
+                return Ok(start..end);
+            }
+        }
+        self.at = self.text.len();
+        Err(self.unexpected())
     }
 
     fn escape(&mut self) -> Result<(), Fault> {
@@ -381,8 +404,8 @@ impl<'a> Scanner<'a> {
 
 /// How many bytes from the start are neither a quote, a backslash nor a control character.
 ///
-/// In a long string memchr finds the quote or backslash, and one loop without branches, which the compiler turns into
-/// vector instructions, sees that no control character comes before it.
+/// In a long string memchr finds the quote or backslash, and a loop without branches, which the compiler turns into vector
+/// instructions, sees that no control character comes before it.
 pub(super) fn plain_prefix(text: &[u8]) -> usize {
     let at = match short_prefix(text) {
         Ok(found) => return found,
@@ -390,10 +413,23 @@ pub(super) fn plain_prefix(text: &[u8]) -> usize {
     };
     let rest = &text[at..];
     let end = memchr::memchr2(b'"', b'\\', rest).unwrap_or(rest.len());
-    if rest[..end].iter().fold(false, |any, &byte| any | (byte < 0x20)) {
+    if has_control(&rest[..end]) {
         return at + rest.iter().position(|&byte| is_special(byte)).unwrap_or(end);
     }
     at + end
+}
+
+/// Whether there is a control character: a block at a time, of which the last may lap over the one before it.
+fn has_control(text: &[u8]) -> bool {
+    const BLOCK: usize = 16;
+    let Some(last) = text.last_chunk::<BLOCK>() else { return text.iter().any(|&byte| byte < 0x20) };
+    let mut least = *last;
+    for block in text.as_chunks::<BLOCK>().0 {
+        for (least, &byte) in least.iter_mut().zip(block) {
+            *least = byte.min(*least);
+        }
+    }
+    least.iter().any(|&byte| byte < 0x20)
 }
 
 /// Where a string ends whose first byte is next: the bytes up to its quote, and whether there are escapes among them. `None`
@@ -411,11 +447,6 @@ pub(super) fn string_prefix(text: &[u8]) -> Option<(usize, bool)> {
         }
         at += plain_prefix(&text[at..]);
     }
-}
-
-/// [`plain_prefix`] of a text that is known to have no control characters in its strings.
-fn checked_prefix(text: &[u8]) -> usize {
-    short_prefix(text).unwrap_or_else(|at| at + memchr::memchr2(b'"', b'\\', &text[at..]).unwrap_or(text.len() - at))
 }
 
 /// Most strings are short, and end within the first two words of eight bytes. The error is how far there is no end.

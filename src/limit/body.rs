@@ -25,7 +25,7 @@ pin_project! {
         // Nothing was reserved.
         Free { #[pin] body: B },
         // In this order: when both are dropped, the body says what it knows before that is settled.
-        Held { #[pin] body: Tap<B>, guard: Option<Guard>, by_decoder: bool },
+        Held { #[pin] body: Tap<B>, guard: Option<Box<Guard>>, by_decoder: bool },
     }
 }
 
@@ -36,15 +36,15 @@ impl<B> LimitBody<B> {
     }
 
     /// Takes the reservation into the body of an answer; an error settles it at once.
-    pub(super) fn hold(response: Response<B>, guard: Guard) -> Response<Self> {
+    pub(super) fn hold(response: Response<B>, mut guard: Box<Guard>) -> Response<Self> {
         let by_decoder = response.extensions().get::<UsageCell>().is_some();
         if !response.status().is_success() {
             guard.answered(&response);
             return response.map(Self::free);
         }
         let response = Tap::install(response);
-        let guard = guard.answered(&response);
-        response.map(|body| Self { kind: Kind::Held { body, guard, by_decoder } })
+        guard.answered(&response);
+        response.map(|body| Self { kind: Kind::Held { body, guard: Some(guard), by_decoder } })
     }
 }
 
@@ -62,7 +62,7 @@ impl<B: Body<Data = Bytes>> Body for LimitBody<B> {
         // wait a little for the end of the provider's body, for which the client does not have to wait.
         let is_over = !matches!(frame, Some(Ok(_)))
             || body.is_end_stream()
-            || (by_decoder && guard.as_ref().is_some_and(Guard::is_complete));
+            || (by_decoder && guard.as_deref().is_some_and(Guard::is_complete));
         if is_over {
             drop(guard.take());
         }

@@ -1,7 +1,7 @@
 use std::fmt;
 use std::future::Future;
+use std::mem;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use http::{HeaderName, HeaderValue, Request, Response};
@@ -9,16 +9,14 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::body::LimitBody;
-use super::estimate::Estimate;
 use super::guard::Guard;
 use super::headers::set_left;
-use super::limiter::{Admitting, Limiter};
+use super::limiter::Admitting;
 use super::refusal::{refused, unavailable};
 use super::store::{Admission, Left, Refusal};
 use crate::body::ResponseBody;
 use crate::chat::ChatRequest;
 use crate::error::{ApiError, BoxError};
-use crate::usage::Attempts;
 
 const SHADOW: HeaderName = HeaderName::from_static("x-ratelimit-shadow");
 
@@ -37,19 +35,15 @@ pin_project! {
         // `waiting` is there until the store has answered.
         Admitting { admitting: Admitting, waiting: Option<Waiting<S>> },
         // In this order: when both are dropped, the call is over before it is settled.
-        Calling { #[pin] future: F, guard: Option<Guard>, notes: Notes },
+        Calling { #[pin] future: F, guard: Option<Box<Guard>> },
         Refused { error: Option<ApiError>, notes: Notes },
     }
 }
 
-/// What waits for the admission.
 pub(super) struct Waiting<S> {
     pub(super) service: S,
     pub(super) request: Request<ChatRequest>,
-    pub(super) limiter: Arc<Limiter>,
-    pub(super) estimate: Estimate,
-    pub(super) attempts: Attempts,
-    pub(super) notes: Notes,
+    pub(super) guard: Box<Guard>,
 }
 
 /// What the client is told beside the answer.
@@ -79,12 +73,19 @@ impl Notes {
         };
         Some(HeaderValue::from_static(word))
     }
+
+    fn write_all<B>(&mut self, response: &mut Response<B>) {
+        if let Some(shadow) = self.shadow() {
+            response.headers_mut().insert(SHADOW, shadow);
+        }
+        self.write(response);
+    }
 }
 
 impl<S, F> ResponseFuture<S, F> {
     /// Nothing is limited.
     pub(super) fn free(future: F) -> Self {
-        Self { state: State::Calling { future, guard: None, notes: Notes::default() } }
+        Self { state: State::Calling { future, guard: None } }
     }
 
     pub(super) fn admitting(admitting: Admitting, waiting: Waiting<S>) -> Self {
@@ -102,29 +103,26 @@ where
 {
     /// The store has answered: the request goes on, or it does not.
     fn go_on(self, answer: Result<Admission, BoxError>) -> State<S, S::Future> {
-        let Self { mut service, request, limiter, estimate, attempts, mut notes } = self;
-        let mut guard = None;
+        let Self { mut service, request, mut guard } = self;
         let refusal = match answer {
             Ok(Admission::Admitted { reservation, left, overrun }) => {
-                guard = Some(Guard::new(Arc::clone(&limiter), reservation, estimate, attempts));
-                (notes.left, notes.refusal) = (left, overrun);
+                guard.admitted(reservation);
+                (guard.notes.left, guard.notes.refusal) = (left, overrun);
                 None
             }
             Ok(Admission::Refused { refusal, left }) => {
                 let error = refused(&refusal);
-                (notes.left, notes.refusal) = (left, Some(refusal));
+                (guard.notes.left, guard.notes.refusal) = (left, Some(refusal));
                 Some(error)
             }
             Err(_) => Some(unavailable()),
         };
-        if let Some(error) = refusal.filter(|_| limiter.enforce) {
-            return State::Refused { error: Some(error), notes };
+        if let Some(error) = refusal.filter(|_| guard.enforces()) {
+            return State::Refused { error: Some(error), notes: mem::take(&mut guard.notes) };
         }
         let future = service.call(request);
-        if let Some(guard) = &mut guard {
-            guard.called();
-        }
-        State::Calling { future, guard, notes }
+        guard.called();
+        State::Calling { future, guard: Some(guard) }
     }
 }
 
@@ -146,9 +144,9 @@ where
                         None => State::Refused { error: None, notes: Notes::default() },
                     }
                 }
-                StateProj::Calling { future, guard, notes } => {
+                StateProj::Calling { future, guard } => {
                     let answer = ready!(future.poll(cx)).map_err(Into::into);
-                    return Poll::Ready(finish(answer, guard.take(), notes));
+                    return Poll::Ready(finish(answer, guard.take()));
                 }
                 StateProj::Refused { error, notes } => {
                     let mut response = error.take().unwrap_or_else(ApiError::internal).into_response();
@@ -164,23 +162,24 @@ where
 /// The inner service has answered.
 fn finish<B>(
     answer: Result<Response<B>, BoxError>,
-    guard: Option<Guard>,
-    notes: &mut Notes,
+    guard: Option<Box<Guard>>,
 ) -> Result<Response<ResponseBody<LimitBody<B>>>, BoxError> {
-    let mut response = match (answer, guard) {
-        (Ok(response), Some(guard)) => LimitBody::hold(response, guard),
-        (Ok(response), None) => response.map(LimitBody::free),
+    let response = match (answer, guard) {
+        (Ok(mut response), Some(mut guard)) => {
+            guard.notes.write_all(&mut response);
+            LimitBody::hold(response, guard)
+        }
+        (Ok(mut response), None) => {
+            Notes::default().write(&mut response);
+            response.map(LimitBody::free)
+        }
         (Err(error), guard) => {
-            if let Some(guard) = guard {
+            if let Some(mut guard) = guard {
                 guard.failed(&error);
             }
             return Err(error);
         }
     };
-    if let Some(shadow) = notes.shadow() {
-        response.headers_mut().insert(SHADOW, shadow);
-    }
-    notes.write(&mut response);
     Ok(response.map(ResponseBody::inner))
 }
 

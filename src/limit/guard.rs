@@ -5,6 +5,7 @@ use std::sync::Arc;
 use http::{Response, StatusCode};
 
 use super::estimate::{Estimate, cost};
+use super::future::Notes;
 use super::limiter::Limiter;
 use super::store::{Cost, Reservation};
 use crate::error::{ApiError, BoxError, is_answer_timeout};
@@ -20,6 +21,7 @@ pub(super) struct Guard {
     estimate: Estimate,
     attempts: Attempts,
     stage: Stage,
+    pub(super) notes: Notes,
 }
 
 /// How far the request has come.
@@ -33,8 +35,25 @@ enum Stage {
 }
 
 impl Guard {
-    pub(super) fn new(limiter: Arc<Limiter>, reservation: Reservation, estimate: Estimate, attempts: Attempts) -> Self {
-        Self { limiter, reservation: Some(reservation), estimate, attempts, stage: Stage::Admitted }
+    /// Nothing is reserved yet. In a box: it moves from the future into the body, and through all that is around them.
+    pub(super) fn new(limiter: Arc<Limiter>, estimate: Estimate, attempts: Attempts) -> Box<Self> {
+        Box::new(Self {
+            limiter,
+            reservation: None,
+            estimate,
+            attempts,
+            stage: Stage::Admitted,
+            notes: Notes::default(),
+        })
+    }
+
+    /// The request was admitted.
+    pub(super) fn admitted(&mut self, reservation: Reservation) {
+        self.reservation = Some(reservation);
+    }
+
+    pub(super) fn enforces(&self) -> bool {
+        self.limiter.enforce
     }
 
     /// The inner service was asked: from here on a provider may do the work, and bill it.
@@ -43,23 +62,22 @@ impl Guard {
     }
 
     /// There is no answer.
-    pub(super) fn failed(mut self, error: &BoxError) {
+    pub(super) fn failed(&mut self, error: &BoxError) {
         self.attempts.failed(&ApiError::from_error(&**error));
         let unlisted = || if is_answer_timeout(&**error) { self.estimate.prompt_cost() } else { request_alone() };
         let actual = self.billed(None).unwrap_or_else(unlisted);
         self.settle(actual);
     }
 
-    /// The head of an answer is there. `None` if that is all that matters of it.
-    pub(super) fn answered<B>(mut self, response: &Response<B>) -> Option<Self> {
+    /// The head of an answer is there, which is all that matters of an error.
+    pub(super) fn answered<B>(&mut self, response: &Response<B>) {
         let answered = Answered::new(response);
-        if !answered.status.is_success() {
+        if answered.status.is_success() {
+            self.stage = Stage::Answering(answered);
+        } else {
             let actual = self.error_cost(&answered);
             self.settle(actual);
-            return None;
         }
-        self.stage = Stage::Answering(answered);
-        Some(self)
     }
 
     /// A provider's error costs its request, and what the provider said that it had used. One that did not answer in

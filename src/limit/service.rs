@@ -8,7 +8,8 @@ use tower_service::Service;
 
 use super::body::LimitBody;
 use super::estimate::{Estimate, is_unpriced, unpriced};
-use super::future::{Notes, ResponseFuture, Waiting};
+use super::future::{ResponseFuture, Waiting};
+use super::guard::Guard;
 use super::limiter::Limiter;
 use super::store::Ask;
 use crate::auth::Principal;
@@ -62,10 +63,10 @@ where
         }
         let ask = Ask { subjects, estimate: estimate.cost(), enforce: self.limiter.enforce };
         let admitting = self.limiter.admit(ask);
-        let limiter = Arc::clone(&self.limiter);
         let attempts = Attempts::of(request.extensions_mut());
-        let notes = Notes { is_unpriced, ..Notes::default() };
-        ResponseFuture::admitting(admitting, Waiting { service, request, limiter, estimate, attempts, notes })
+        let mut guard = Guard::new(Arc::clone(&self.limiter), estimate, attempts);
+        guard.notes.is_unpriced = is_unpriced;
+        ResponseFuture::admitting(admitting, Waiting { service, request, guard })
     }
 }
 

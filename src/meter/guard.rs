@@ -158,9 +158,9 @@ impl Guard {
     }
 
     fn close(&mut self, end: End<'_>) {
-        if let Some(open) = self.open.take() {
-            let (meter, receipt) = settle(*open, end);
-            meter.record(&receipt);
+        if let Some(mut open) = self.open.take() {
+            settle(&mut open, end);
+            open.meter.record(&open.receipt);
         }
     }
 }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use http::StatusCode;
 
 use super::guard::{Head, MAX_TEXT, Open};
-use super::meter::Meter;
 use super::reason::{CLIENT_ABORTED, INTERNAL_ERROR, reason, short};
 use super::receipt::{Outcome, Receipt, Try};
 use crate::error::ApiError;
@@ -27,10 +26,10 @@ pub(super) enum End<'a> {
 /// How long the code of an error may be, in characters.
 const MAX_CODE: usize = 128;
 
-/// The receipt, and where it goes.
-pub(super) fn settle(open: Open, end: End<'_>) -> (Arc<Meter>, Receipt) {
+/// Completes the receipt.
+pub(super) fn settle(open: &mut Open, end: End<'_>) {
     let duration = open.left.unwrap_or_else(|| open.since());
-    let Open { meter, mut receipt, attempts, prompt, head, left, .. } = open;
+    let Open { meter, receipt, attempts, prompt, head, left } = open;
     receipt.duration = duration;
     if let End::Failed(error) = &end {
         attempts.failed(error);
@@ -51,7 +50,7 @@ pub(super) fn settle(open: Open, end: End<'_>) -> (Arc<Meter>, Receipt) {
                 receipt.upstream_model = text(&seen.model, MAX_TEXT);
                 receipt.finish_reason = text(&seen.finish_reason, MAX_CODE);
             }
-            tried(attempt, seen, prompt, &meter.prices)
+            tried(attempt, seen, *prompt, &meter.prices)
         })
     });
     let tries: Arc<[Try]> = tries.collect();
@@ -67,8 +66,8 @@ pub(super) fn settle(open: Open, end: End<'_>) -> (Arc<Meter>, Receipt) {
     let failure = served.and_then(|tried| tried.error_code.clone());
     let was_tried = !tries.is_empty();
     receipt.tries = tries;
-    conclude(&mut receipt, &Story { end, head, failure: failure.as_deref(), was_tried, is_drained: left.is_some() });
-    (meter, receipt)
+    let (head, is_drained) = (head.as_ref(), left.is_some());
+    conclude(receipt, &Story { end, head, failure: failure.as_deref(), was_tried, is_drained });
 }
 
 fn tried(attempt: &Attempt, seen: &Observed, prompt: u64, prices: &PriceBook) -> Try {
@@ -102,7 +101,7 @@ fn least_certain(one: UsageSource, other: UsageSource) -> UsageSource {
 /// What an outcome is concluded from.
 struct Story<'a> {
     end: End<'a>,
-    head: Option<Head>,
+    head: Option<&'a Head>,
     /// What the attempt that served says of its failure.
     failure: Option<&'a str>,
     was_tried: bool,

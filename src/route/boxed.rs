@@ -1,3 +1,5 @@
+use std::any::Any;
+
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
@@ -25,8 +27,17 @@ where
     B: Body<Data = Bytes> + Send + 'static,
     B::Error: Into<BoxError>,
 {
-    let service = service
-        .map_response(|response: Response<B>| response.map(|body| body.map_err(Into::into).boxed_unsync()))
-        .map_err(Into::into);
+    let service = service.map_response(|response: Response<B>| response.map(boxed_body)).map_err(Into::into);
     BoxCloneSyncService::new(service)
+}
+
+/// Any body in a box; one that is in a box already stays in that.
+fn boxed_body<B>(body: B) -> BoxBody
+where
+    B: Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    let mut body = Some(body);
+    let known = (&mut body as &mut dyn Any).downcast_mut::<Option<BoxBody>>().and_then(Option::take);
+    known.or_else(|| body.map(|body| body.map_err(Into::into).boxed_unsync())).unwrap_or_default()
 }

@@ -55,11 +55,11 @@ struct Route {
     asked: usize,
     tried: usize,
     /// The request for the next model, if there may be one.
-    request: Option<Request<ChatRequest>>,
+    request: Option<Box<Request<ChatRequest>>>,
     /// Which list is gone through, and how far.
     chain: Option<(Chain, usize)>,
     /// How the model that was asked for has failed: what the client is told when nobody stands in.
-    failure: Option<Answer>,
+    failure: Option<Box<Answer>>,
     attempts: Attempts,
     /// How many attempts there were before the model that is tried.
     begun: u32,
@@ -68,7 +68,7 @@ struct Route {
 impl Route {
     fn start(registry: Arc<Registry>, asked: usize, request: Request<ChatRequest>) -> (Self, Call) {
         let attempts = request.extensions().get::<Attempts>().cloned().unwrap_or_default();
-        let kept = (!registry.models[asked].stand_ins().is_empty()).then(|| request.clone());
+        let kept = (!registry.models[asked].stand_ins().is_empty()).then(|| Box::new(request.clone()));
         let mut route =
             Self { registry, asked, tried: asked, request: kept, chain: None, failure: None, attempts, begun: 0 };
         let call = route.call(asked, request);
@@ -102,7 +102,7 @@ impl Route {
             Some(_) => return Some(answer),
         }
         if self.failure.is_none() {
-            self.failure = Some(answer);
+            self.failure = Some(Box::new(answer));
         }
         None
     }
@@ -118,13 +118,13 @@ impl Route {
         let is_last = at + 1 == list.len();
         self.chain = Some((chain, at + 1));
         let request = if is_last { self.request.take() } else { self.request.clone() };
-        Some(self.call(place, request?))
+        Some(self.call(place, *request?))
     }
 
     /// Nobody is left.
     fn failed(&mut self) -> Answer {
         self.tried = self.asked;
-        self.failure.take().unwrap_or_else(|| Err(ApiError::internal().into()))
+        self.failure.take().map_or_else(|| Err(ApiError::internal().into()), |failure| *failure)
     }
 
     /// The answer as it leaves.

@@ -1,6 +1,6 @@
 //! Data, or only what keeps a connection alive?
 
-use memchr::memchr2;
+use memchr::{memchr2, memrchr2};
 
 /// Reads an event stream, cut anywhere, for lines of data.
 #[derive(Debug)]
@@ -43,7 +43,11 @@ impl Payload {
                 (Line::Value, b' ') => Line::Value,
                 (line, _) => {
                     found |= matches!(line, Line::Value);
-                    let end = memchr2(b'\n', b'\r', rest.as_slice()).unwrap_or(rest.as_slice().len());
+                    let rest_of_all = rest.as_slice();
+                    // What is found needs not be looked for in every line: how the last one begins is all that matters then.
+                    let end =
+                        if found { memrchr2(b'\n', b'\r', rest_of_all) } else { memchr2(b'\n', b'\r', rest_of_all) };
+                    let end = end.unwrap_or(rest_of_all.len());
                     rest = rest.as_slice()[end..].iter();
                     Line::Rest
                 }

@@ -15,7 +15,10 @@ use crate::usage::UsageCell;
 ///
 /// One loop: what has been written goes out, else the provider is polled, decoded, written. No task and no channel, so
 /// the client's pace is the provider's, and dropping this body drops the provider's connection.
-pub struct AnswerBody<D, B> {
+pub struct AnswerBody<D, B>(Box<Answering<D, B>>);
+
+/// What is large in it, in a box: a body is moved through every layer.
+struct Answering<D, B> {
     /// `None` once there is nothing more to be read.
     upstream: Option<Pin<Box<B>>>,
     decoder: D,
@@ -24,9 +27,6 @@ pub struct AnswerBody<D, B> {
     cell: UsageCell,
     linger: Option<Linger>,
 }
-
-/// Nothing in it is pinned in place: the provider's body has a box of its own.
-impl<D, B> Unpin for AnswerBody<D, B> {}
 
 /// How many more frames of a provider that has ended its answer are thrown away before it is left alone.
 const MAX_IGNORED: usize = 4;
@@ -37,11 +37,27 @@ where
     B::Error: Into<BoxError>,
 {
     pub(super) fn new(upstream: Pin<Box<B>>, decoder: D, writer: ChunkWriter, cell: UsageCell) -> Self {
-        Self { upstream: Some(upstream), decoder, writer, failure: None, cell, linger: None }
+        Self(Box::new(Answering { upstream: Some(upstream), decoder, writer, failure: None, cell, linger: None }))
     }
 
     /// Waits until there is something to send, or nothing more to come.
     pub(super) fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.0.poll_fill(cx)
+    }
+
+    /// The failure of an answer that nothing has been sent of yet.
+    pub(super) fn early_failure(&mut self) -> Option<ApiError> {
+        if self.0.writer.is_empty() { self.0.failure.take() } else { None }
+    }
+}
+
+impl<D: Decode, B> Answering<D, B>
+where
+    B: Body,
+    B::Error: Into<BoxError>,
+{
+    /// Waits until there is something to send, or nothing more to come.
+    fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         while self.writer.is_empty() && self.failure.is_none() {
             if self.writer.is_ended() {
                 return self.poll_linger(cx);
@@ -88,11 +104,6 @@ where
         self.upstream = None;
         Poll::Ready(())
     }
-
-    /// The failure of an answer that nothing has been sent of yet.
-    pub(super) fn early_failure(&mut self) -> Option<ApiError> {
-        if self.writer.is_empty() { self.failure.take() } else { None }
-    }
 }
 
 impl<D, B> Body for AnswerBody<D, B>
@@ -105,15 +116,16 @@ where
     type Error = BoxError;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        ready!(self.poll_fill(cx));
-        let event = self.writer.take().or_else(|| self.failure.take().map(|error| error.to_event()));
+        ready!(self.0.poll_fill(cx));
+        let Answering { writer, failure, .. } = &mut *self.0;
+        let event = writer.take().or_else(|| failure.take().map(|error| error.to_event()));
         Poll::Ready(event.map(|event| Ok(Frame::data(event))))
     }
 }
 
 impl<D, B> fmt::Debug for AnswerBody<D, B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AnswerBody").field("writer", &self.writer).finish_non_exhaustive()
+        f.debug_struct("AnswerBody").field("writer", &self.0.writer).finish_non_exhaustive()
     }
 }
 
@@ -183,6 +195,6 @@ mod tests {
         assert!(text(poll(&mut body)).starts_with("data: {\"choices"));
         assert!(text(poll(&mut body)).starts_with("data: {\"error"));
         assert!(matches!(poll(&mut body), Poll::Ready(None)));
-        assert_eq!((taken.get(), body.cell.observed().failure.as_deref()), (2, Some("upstream_error")));
+        assert_eq!((taken.get(), body.0.cell.observed().failure.as_deref()), (2, Some("upstream_error")));
     }
 }

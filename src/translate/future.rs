@@ -30,7 +30,7 @@ const REQUEST_IDS: [&str; 4] = ["x-request-id", "request-id", "x-amzn-requestid"
 const DROPPED_PARAMS: HeaderName = HeaderName::from_static("x-dropped-params");
 const UPSTREAM_REQUEST_ID: HeaderName = HeaderName::from_static("x-upstream-request-id");
 
-/// What is needed to turn the provider's answer into the client's.
+/// What is needed to turn the provider's answer into the client's. In a box: it is larger than the future around it.
 pub(super) struct Answer<D> {
     pub(super) decoder: D,
     pub(super) streaming: bool,
@@ -80,13 +80,13 @@ pin_project! {
     #[project = StateProj]
     enum State<F, D, B> {
         Refused { error: Option<ApiError> },
-        Calling { #[pin] future: F, answer: Option<Answer<D>> },
-        Reading { reading: Option<Reading<D, B>> },
+        Calling { #[pin] future: F, answer: Option<Box<Answer<D>>> },
+        Reading { reading: Option<Box<Reading<D, B>>> },
     }
 }
 
 /// The client's response.
-type Translated<D, B> = Response<ResponseBody<AnswerBody<D, B>>>;
+pub(super) type Translated<D, B> = Response<ResponseBody<AnswerBody<D, B>>>;
 
 /// The head of the answer is there.
 struct Reading<D, B> {
@@ -98,7 +98,7 @@ struct Reading<D, B> {
     body: ReadingBody<D, B>,
 }
 
-#[allow(clippy::large_enum_variant, reason = "one of these lives in each future, whatever its variant")]
+#[allow(clippy::large_enum_variant, reason = "one of these lives in each box, whatever its variant")]
 enum ReadingBody<D, B> {
     Error {
         body: Whole<B>,
@@ -139,7 +139,7 @@ impl<F, D, B> ResponseFuture<F, D, B> {
         Self { state: State::Refused { error: Some(error) } }
     }
 
-    pub(super) fn calling(future: F, answer: Answer<D>) -> Self {
+    pub(super) fn calling(future: F, answer: Box<Answer<D>>) -> Self {
         Self { state: State::Calling { future, answer: Some(answer) } }
     }
 }
@@ -150,7 +150,7 @@ where
     B: Body,
     B::Error: Into<BoxError>,
 {
-    fn new(answer: Answer<D>, head: Parts, body: B) -> Self {
+    fn new(answer: Answer<D>, head: Parts, body: B) -> Box<Self> {
         let Answer {
             mut decoder,
             streaming,
@@ -177,7 +177,7 @@ where
             let writer = ChunkWriter::new(answer_head, cell.clone(), show_usage);
             ReadingBody::Stream { body: Some(AnswerBody::new(body, decoder, writer, cell.clone())) }
         };
-        Self { status: head.status, headers: head.headers, cell, served, dropped, body }
+        Box::new(Self { status: head.status, headers: head.headers, cell, served, dropped, body })
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Translated<D, B>, ApiError>> {
@@ -274,7 +274,7 @@ where
     B: Body,
     B::Error: Into<BoxError>,
 {
-    type Output = Result<Response<ResponseBody<AnswerBody<D, B>>>, E>;
+    type Output = Result<Translated<D, B>, E>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut state = self.project().state;
@@ -296,7 +296,7 @@ where
                     }
                     let (head, body) = response?.into_parts();
                     match answer.take() {
-                        Some(answer) => State::Reading { reading: Some(Reading::new(answer, head, body)) },
+                        Some(answer) => State::Reading { reading: Some(Reading::new(*answer, head, body)) },
                         None => State::Refused { error: None },
                     }
                 }

@@ -8,11 +8,9 @@ use http_body::Body;
 use http_body_util::Full;
 use tower_service::Service;
 
-use super::body::AnswerBody;
 use super::dialect::{Dialect, Dropped, Upstream};
-use super::future::{Answer, Attempting, ResponseFuture};
+use super::future::{Answer, Attempting, ResponseFuture, Translated};
 use super::settings::Settings;
-use crate::body::ResponseBody;
 use crate::chat::ChatRequest;
 use crate::error::{ApiError, BoxError};
 use crate::usage::{Served, UsageCell};
@@ -39,14 +37,14 @@ impl<D, S: Clone> Clone for Translate<D, S> {
 
 impl<D: Dialect, S> Translate<D, S> {
     /// The request in the provider's language, and what its answer needs.
-    fn encode(&self, chat: &ChatRequest) -> Result<(Upstream, Answer<D::Decoder>), ApiError> {
+    fn encode(&self, chat: &ChatRequest) -> Result<(Upstream, Box<Answer<D::Decoder>>), ApiError> {
         let (upstream, decoder) = self.dialect.encode(chat)?;
         if self.settings.strict
             && let Some(field) = upstream.dropped.iter().next()
         {
             return Err(ApiError::unsupported_parameter(field.to_owned()));
         }
-        let answer = Answer {
+        let answer = Box::new(Answer {
             decoder,
             streaming: chat.stream(),
             show_usage: chat.include_usage(),
@@ -56,7 +54,7 @@ impl<D: Dialect, S> Translate<D, S> {
             served: Served::new(self.settings.provider.clone(), chat.model()),
             dropped: dropped_header(&upstream.dropped),
             attempt: None,
-        };
+        });
         Ok((upstream, answer))
     }
 }
@@ -88,7 +86,7 @@ where
     B: Body,
     B::Error: Into<BoxError>,
 {
-    type Response = Response<ResponseBody<AnswerBody<D::Decoder, B>>>;
+    type Response = Translated<D::Decoder, B>;
     type Error = S::Error;
     type Future = ResponseFuture<S::Future, D::Decoder, B>;
 

@@ -243,7 +243,11 @@ impl Gateway {
     }
 
     /// Sends a chat request over the socket, and waits for the head of the answer.
-    pub(crate) async fn chat(&self, client: &Client, body: impl Into<Bytes>) -> Response<hyper::body::Incoming> {
+    pub(crate) async fn chat(
+        &self,
+        client: &Client,
+        body: impl Into<Bytes>,
+    ) -> Response<tower_completions::client::Incoming> {
         let mut request = post(body);
         *request.uri_mut() = format!("{}/v1/chat/completions", self.base_url).parse().unwrap();
         client.clone().oneshot(request).await.unwrap()

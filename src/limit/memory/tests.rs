@@ -369,9 +369,10 @@ fn a_budget_of_nothing_is_not_there_tomorrow_either() {
     let nothing = Limits::new().budget(Budget::new(0, BudgetWindow::Day));
     let refusal = admit(&store, ask(&[Subject::caller("x", nothing)], 0, 1)).unwrap_err();
     assert_eq!((refusal.dimension, refusal.retry_after), (Dimension::Budget, None));
-    let little = [Subject::caller("x", Limits::new().budget(Budget::new(5, BudgetWindow::Day)))];
-    admit(&store, ask(&little, 0, 5)).unwrap();
-    assert!(admit(&store, ask(&little, 0, 1)).unwrap_err().retry_after.is_some());
+    let little = Limits::new().budget(Budget::new(5, BudgetWindow::Day));
+    let ask = || ask(&[Subject::caller("y", little)], 0, 5);
+    admit(&store, ask()).unwrap();
+    assert!(admit(&store, ask()).unwrap_err().retry_after.is_some());
 }
 
 #[test]
