@@ -200,7 +200,7 @@ fn each_signature_is_told_whatever_stands_beside_it() {
 
 #[test]
 fn thoughts_and_text_may_alternate_without_end_and_calls_may_not() {
-    let turn = |at: usize| said(json!({"text": "x", "thought": at % 2 == 0}));
+    let turn = |at: usize| said(json!({"text": "x", "thought": at.is_multiple_of(2)}));
     let frames: Vec<Value> = (0..2_100).map(turn).chain([stopped()]).collect();
     let (out, error) = streamed([stream(&frames).as_bytes()], false);
     assert!(error.is_none());
