@@ -486,3 +486,15 @@ async fn the_worker_rests_as_long_as_the_policy_says() {
         assert_eq!(file.syncs.load(Ordering::SeqCst), round);
     }
 }
+
+#[test]
+fn the_last_line_of_a_long_log_lacks_its_newline_and_is_kept() {
+    let folder = Folder::new();
+    let mut content = "{}\n".repeat(400_000).into_bytes();
+    receipt("last", NOON).write_json(&mut content);
+    fs::write(folder.log(), &content).unwrap();
+    let log = UsageLog::open(folder.log(), LogOptions::new()).unwrap();
+    assert_eq!(log.stats().torn_bytes, 0);
+    drop(log);
+    assert_eq!(fs::read(folder.log()).unwrap(), [&*content, b"\n"].concat());
+}
