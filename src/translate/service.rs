@@ -35,9 +35,12 @@ impl<D, S: Clone> Clone for Translate<D, S> {
     }
 }
 
+/// The request in the provider's language, and what its answer needs.
+type Encoded<D> = (Upstream, Box<Answer<<D as Dialect>::Decoder>>);
+
 impl<D: Dialect, S> Translate<D, S> {
-    /// The request in the provider's language, and what its answer needs.
-    fn encode(&self, chat: &ChatRequest) -> Result<(Upstream, Box<Answer<D::Decoder>>), ApiError> {
+    /// Translates a request.
+    fn encode(&self, chat: &ChatRequest) -> Result<Encoded<D>, ApiError> {
         let (upstream, decoder) = self.dialect.encode(chat)?;
         if self.settings.strict
             && let Some(field) = upstream.dropped.iter().next()
