@@ -124,6 +124,17 @@ async fn what_reached_nobody_costs_nothing_and_what_failed_costs_its_request() {
         Ok::<_, Infallible>(response)
     };
     assert_eq!(settled(late).await, prompt(), "it may have read the prompt, whoever names itself");
+    let store = Script::default();
+    let unreachable = service_fn(async |mut request: Request<ChatRequest>| {
+        let cell = UsageCell::new();
+        cell.record(|seen| seen.failure = Some("connect_timeout".to_owned()));
+        let attempts = Attempts::of(request.extensions_mut());
+        let number = attempts.begin("p", "m", cell);
+        attempts.answered(number, StatusCode::GATEWAY_TIMEOUT);
+        Ok::<_, Infallible>(status_of(504))
+    });
+    let _ = layer(&store).layer(unreachable).oneshot(ask()).await.unwrap();
+    assert_eq!(store.costs(), [REQUEST], "who was not reached has read nothing");
     let seen = || {
         let cell = UsageCell::new();
         cell.record(|seen| seen.usage = Some(Usage { input: 3, output: 1, ..Usage::default() }));
