@@ -9,7 +9,7 @@ use http_body::{Body, Frame, SizeHint};
 use hyper::Error;
 use tokio::task::consume_budget;
 
-use super::line::{Claim, Line};
+use super::line::{Claim, Line, OnLine};
 
 /// How large a piece may be, in bytes, to be worth joining with the next one.
 const SMALL: usize = 4 << 10;
@@ -44,10 +44,6 @@ enum Held {
     End,
     Piece(Box<Result<Frame<Bytes>, Error>>),
 }
-
-/// How the line travels from the connection to its answers.
-#[derive(Clone)]
-pub(super) struct OnLine(pub(super) Arc<Line>);
 
 impl Incoming {
     pub(super) fn wrap(mut response: Response<hyper::body::Incoming>) -> Response<Self> {

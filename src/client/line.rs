@@ -25,6 +25,10 @@ pub(super) struct Line {
     is_sending: AtomicBool,
 }
 
+/// How the line travels from the connection to its answers.
+#[derive(Clone)]
+pub(super) struct OnLine(pub(super) Arc<Line>);
+
 /// What a reader who would have the connection is told.
 pub(super) enum Claim<T> {
     /// There is no connection to be had.

@@ -11,8 +11,7 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-use super::incoming::OnLine;
-use super::line::{Line, introduce};
+use super::line::{Line, OnLine, introduce};
 
 type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;
 

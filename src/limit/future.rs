@@ -40,6 +40,7 @@ pin_project! {
     }
 }
 
+/// What waits for the admission.
 pub(super) struct Waiting<S> {
     pub(super) service: S,
     pub(super) request: Request<ChatRequest>,
