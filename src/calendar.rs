@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use bytes::BufMut;
 
+use crate::json::two_digits;
+
 pub(crate) const DAY: u64 = 24 * 60 * 60;
 
 /// Year, month and day of a day since 1970.
@@ -44,12 +46,11 @@ pub(crate) fn write_time(out: &mut impl BufMut, time: Duration) {
     let mut text = *b"0000-00-00T00:00:00.000Z";
     let millis = u64::from(time.subsec_millis());
     let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
-    let places = [(0..4, year), (5..7, month), (8..10, day), (11..13, hour), (14..16, minute), (17..19, second)];
-    for (place, mut number) in places.into_iter().chain([(20..23, millis)]) {
-        for digit in text[place].iter_mut().rev() {
-            *digit = b'0' + (number % 10) as u8;
-            number /= 10;
-        }
+    text[21..23].copy_from_slice(&two_digits(millis % 100));
+    text[20] += (millis / 100) as u8;
+    let places = [(0, year / 100), (2, year % 100), (5, month), (8, day), (11, hour), (14, minute), (17, second)];
+    for (at, number) in places {
+        text[at..at + 2].copy_from_slice(&two_digits(number));
     }
     out.put_slice(&text);
 }

@@ -19,20 +19,26 @@ pub(crate) fn scaled(text: &str, decimals: usize) -> Option<u64> {
     whole.parse::<u64>().ok()?.checked_mul(unit)?.checked_add(kept + u64::from(round_up))
 }
 
-/// Appends a whole number of a last place as a decimal number, exact and without needless zeros: `10`, `0.000000001`.
+/// Appends a whole number of a last place, one of at most 19 decimals, as a decimal number, exact and without needless
+/// zeros: `10`, `0.000000001`.
+#[inline]
 pub(crate) fn write_scaled(out: &mut impl BufMut, number: u64, decimals: u32) {
     let unit = 10_u64.saturating_pow(decimals);
     let (whole, mut rest) = (number / unit, number % unit);
     write_u64(out, whole);
-    if rest > 0 {
-        out.put_u8(b'.');
+    if rest == 0 {
+        return;
     }
-    let mut place = unit;
-    while rest > 0 {
-        place /= 10;
-        out.put_u8(b'0' + (rest / place) as u8);
-        rest %= place;
+    let mut fraction = [b'.'; 21];
+    let mut end = 0;
+    for (at, digit) in fraction[..=decimals as usize].iter_mut().enumerate().skip(1).rev() {
+        if end == 0 && !rest.is_multiple_of(10) {
+            end = at + 1;
+        }
+        *digit = b'0' + (rest % 10) as u8;
+        rest /= 10;
     }
+    out.put_slice(&fraction[..end]);
 }
 
 /// Nano-dollars as US dollars.

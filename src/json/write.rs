@@ -35,17 +35,27 @@ pub(super) fn write_escaped(out: &mut impl BufMut, text: &str) {
 
 /// Appends a whole number in decimal.
 pub fn write_u64(out: &mut impl BufMut, mut number: u64) {
-    let mut digits = [0; 20];
-    let mut at = digits.len();
-    loop {
-        at -= 1;
-        digits[at] = b'0' + (number % 10) as u8;
-        number /= 10;
+    if number < 10 {
+        return out.put_u8(b'0' + number as u8);
+    }
+    let mut pairs = [[b'0'; 2]; 10];
+    let mut first = 0;
+    for (at, pair) in pairs.iter_mut().enumerate().rev() {
+        *pair = two_digits(number % 100);
+        number /= 100;
+        first = at;
         if number == 0 {
             break;
         }
     }
-    out.put_slice(&digits[at..]);
+    let zeros = 2 * first + usize::from(pairs[first][0] == b'0');
+    out.put_slice(&pairs.as_flattened()[zeros..]);
+}
+
+/// A number below 100 in decimal.
+#[inline]
+pub(crate) fn two_digits(number: u64) -> [u8; 2] {
+    [b'0' + (number / 10) as u8, b'0' + (number % 10) as u8]
 }
 
 /// Appends a value without the white space between its tokens. Strings and numbers stay as they are written.
@@ -99,7 +109,7 @@ mod tests {
 
     #[test]
     fn numbers_are_decimal() {
-        for number in [0, 7, 10, 1_234_567_890, u64::MAX] {
+        for number in [0, 7, 10, 99, 100, 101, 1_000, 1_234_567_890, 10_u64.pow(19), u64::MAX] {
             assert_eq!(written(|out| write_u64(out, number)), number.to_string());
         }
     }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::BufMut;
+use http::StatusCode;
 
 use super::receipt::{Receipt, Try};
 use crate::calendar::write_time;
@@ -16,6 +17,19 @@ use crate::usage::{Usage, UsageSource};
 macro_rules! name {
     ($out:expr, $name:literal) => {
         $out.put_slice(concat!(",\"", $name, "\":").as_bytes())
+    };
+}
+
+/// A field, which is `null` if there is nothing to be written.
+macro_rules! field {
+    ($out:expr, $name:literal, $value:expr, $write:ident) => {
+        match $value {
+            Some(value) => {
+                name!($out, $name);
+                $write($out, value);
+            }
+            None => $out.put_slice(concat!(",\"", $name, "\":null").as_bytes()),
+        }
     };
 }
 
@@ -47,44 +61,33 @@ impl Receipt {
         out.put_u8(b'"');
         write_time(out, self.time);
         out.put_u8(b'"');
-        name!(out, "key");
-        value(out, self.key.as_deref());
+        field!(out, "key", &self.key, write_str);
         name!(out, "model");
-        value(out, Some(&self.model));
-        name!(out, "provider");
-        value(out, self.provider.as_deref());
-        name!(out, "served_model");
-        value(out, self.served_model.as_deref());
-        name!(out, "upstream_model");
-        value(out, self.upstream_model.as_deref());
+        write_str(out, &self.model);
+        field!(out, "provider", &self.provider, write_str);
+        field!(out, "served_model", &self.served_model, write_str);
+        field!(out, "upstream_model", &self.upstream_model, write_str);
         name!(out, "stream");
         out.put_slice(if self.stream { b"true" } else { b"false" });
         name!(out, "status");
-        write_u64(out, u64::from(self.status.as_u16()));
+        code(out, self.status);
         name!(out, "outcome");
-        value(out, Some(self.outcome.as_str()));
-        name!(out, "reason");
-        value(out, self.reason.as_deref());
-        name!(out, "error_code");
-        value(out, self.error_code.as_deref());
-        name!(out, "finish_reason");
-        value(out, self.finish_reason.as_deref());
+        word(out, self.outcome.as_str());
+        field!(out, "reason", &self.reason, write_str);
+        field!(out, "error_code", &self.error_code, write_str);
+        field!(out, "finish_reason", &self.finish_reason, write_str);
         bill(out, &self.usage, self.usage_source, self.price.as_ref(), self.cost);
         name!(out, "attempts");
         write_u64(out, self.tries.len() as u64);
         if self.tries.len() > 1 {
             tries(out, &self.tries);
         }
-        name!(out, "first_byte_ms");
-        millis(out, self.first_byte);
-        name!(out, "first_token_ms");
-        millis(out, self.first_token);
+        field!(out, "first_byte_ms", &self.first_byte, millis);
+        field!(out, "first_token_ms", &self.first_token, millis);
         name!(out, "duration_ms");
-        millis(out, Some(self.duration));
-        name!(out, "client_request_id");
-        value(out, self.client_request_id.as_deref());
-        name!(out, "upstream_request_id");
-        value(out, self.upstream_request_id.as_deref());
+        millis(out, &self.duration);
+        field!(out, "client_request_id", &self.client_request_id, write_str);
+        field!(out, "upstream_request_id", &self.upstream_request_id, write_str);
         if !self.tags.is_empty() {
             tags(out, &self.tags);
         }
@@ -111,25 +114,9 @@ fn bill(out: &mut impl BufMut, usage: &Usage, source: UsageSource, price: Option
     name!(out, "output_audio_tokens");
     write_u64(out, usage.output_audio);
     name!(out, "usage_source");
-    value(out, Some(source.as_str()));
-    name!(out, "price");
-    match price {
-        Some(price) => {
-            out.put_u8(b'"');
-            price.write(out);
-            out.put_u8(b'"');
-        }
-        None => out.put_slice(b"null"),
-    }
-    name!(out, "cost_usd");
-    match cost {
-        Some(nano) => {
-            out.put_u8(b'"');
-            write_scaled(out, nano, 9);
-            out.put_u8(b'"');
-        }
-        None => out.put_slice(b"null"),
-    }
+    word(out, source.as_str());
+    field!(out, "price", price.map(Price::text), word);
+    field!(out, "cost_usd", cost, dollars);
 }
 
 fn tries(out: &mut impl BufMut, tries: &[Try]) {
@@ -139,18 +126,15 @@ fn tries(out: &mut impl BufMut, tries: &[Try]) {
         out.put_u8(before);
         before = b',';
         out.put_slice(b"{\"provider\":");
-        value(out, tried.provider.as_deref());
-        name!(out, "model");
-        value(out, Some(&tried.model));
-        name!(out, "status");
-        match tried.status {
-            Some(status) => write_u64(out, u64::from(status.as_u16())),
+        match &tried.provider {
+            Some(provider) => write_str(out, provider),
             None => out.put_slice(b"null"),
         }
-        name!(out, "reason");
-        value(out, tried.reason.as_deref());
-        name!(out, "error_code");
-        value(out, tried.error_code.as_deref());
+        name!(out, "model");
+        write_str(out, &tried.model);
+        field!(out, "status", tried.status, code);
+        field!(out, "reason", &tried.reason, write_str);
+        field!(out, "error_code", &tried.error_code, write_str);
         bill(out, &tried.usage, tried.usage_source, tried.price.as_ref(), tried.cost);
         out.put_u8(b'}');
     }
@@ -170,18 +154,25 @@ fn tags(out: &mut impl BufMut, tags: &[(Arc<str>, Arc<str>)]) {
     out.put_u8(b'}');
 }
 
-fn value(out: &mut impl BufMut, text: Option<&str>) {
-    match text {
-        Some(text) => write_str(out, text),
-        None => out.put_slice(b"null"),
-    }
+/// A text of ours, in which nothing needs an escape.
+fn word(out: &mut impl BufMut, text: &str) {
+    out.put_u8(b'"');
+    out.put_slice(text.as_bytes());
+    out.put_u8(b'"');
 }
 
-fn millis(out: &mut impl BufMut, time: Option<Duration>) {
-    match time {
-        Some(time) => write_u64(out, u64::try_from(time.as_millis()).unwrap_or(u64::MAX)),
-        None => out.put_slice(b"null"),
-    }
+fn dollars(out: &mut impl BufMut, nano: u64) {
+    out.put_u8(b'"');
+    write_scaled(out, nano, 9);
+    out.put_u8(b'"');
+}
+
+fn millis(out: &mut impl BufMut, time: &Duration) {
+    write_u64(out, u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
+}
+
+fn code(out: &mut impl BufMut, status: StatusCode) {
+    write_u64(out, u64::from(status.as_u16()));
 }
 
 #[cfg(test)]

@@ -35,10 +35,15 @@ use crate::usage::Usage;
 /// # Ok::<(), tower_completions::price::InvalidPrice>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Price {
+pub struct Price(Arc<Table>);
+
+#[derive(Debug, PartialEq, Eq)]
+struct Table {
     base: Rates,
     /// What holds for prompts of more tokens than this, the fewest first.
-    tiers: Arc<[(u64, Rates)]>,
+    tiers: Vec<(u64, Rates)>,
+    /// All of it in the words that it is read from.
+    text: String,
 }
 
 /// A class of tokens that may have a price of its own.
@@ -74,48 +79,58 @@ const CLASSES: [(&str, TokenClass); 8] = [
     ("audio_out", TokenClass::OutputAudio),
 ];
 
-/// Pico-dollars for one token of each class that has a price.
+/// Pico-dollars for one token of each class.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Rates([Option<u64>; CLASSES.len()]);
+struct Rates {
+    /// Of those that have a price of their own.
+    own: [Option<u64>; CLASSES.len()],
+    /// What each costs.
+    all: [u64; CLASSES.len()],
+}
 
 /// How many decimals of a USD for a million tokens count: the last one is a pico-dollar for one token.
 const DECIMALS: usize = 6;
 /// The largest price: a dollar for a token.
 const MAX_PICO: u64 = 1_000_000_000_000;
-const PICO_PER_NANO: u128 = 1000;
+const PICO_PER_NANO: u64 = 1000;
 
 impl Rates {
+    fn set(&mut self, class: TokenClass, pico: u64) {
+        self.own[class as usize] = Some(pico);
+        self.all = CLASSES.map(|(_, class)| self.of(class));
+    }
+
     fn of(&self, class: TokenClass) -> u64 {
         let otherwise = match class {
-            TokenClass::Input | TokenClass::Output => return self.0[class as usize].unwrap_or(0),
+            TokenClass::Input | TokenClass::Output => return self.own[class as usize].unwrap_or(0),
             TokenClass::CacheRead | TokenClass::CacheWrite | TokenClass::InputAudio => TokenClass::Input,
             TokenClass::CacheWrite1h => TokenClass::CacheWrite,
             TokenClass::Reasoning | TokenClass::OutputAudio => TokenClass::Output,
         };
-        self.0[class as usize].unwrap_or_else(|| self.of(otherwise))
+        self.own[class as usize].unwrap_or_else(|| self.of(otherwise))
     }
 
     /// Whether input and output have prices, which nothing else can stand in for.
     fn is_whole(&self) -> bool {
-        self.0[TokenClass::Input as usize].is_some() && self.0[TokenClass::Output as usize].is_some()
+        self.own[TokenClass::Input as usize].is_some() && self.own[TokenClass::Output as usize].is_some()
     }
 
     /// Appends what differs from the rates below, each with a space before it but the first.
     fn write(&self, below: &Self, mut space: &str, out: &mut impl BufMut) {
         for (name, class) in CLASSES {
-            if self.0[class as usize] == below.0[class as usize] {
+            if self.own[class as usize] == below.own[class as usize] {
                 continue;
             }
             out.put_slice(space.as_bytes());
             space = " ";
             out.put_slice(name.as_bytes());
             out.put_u8(b'=');
-            decimal::write_scaled(out, self.of(class), DECIMALS as u32);
+            decimal::write_scaled(out, self.all[class as usize], DECIMALS as u32);
         }
     }
 
     fn pico(&self, usage: &Usage) -> u128 {
-        [
+        let costs = [
             (usage.input, TokenClass::Input),
             (usage.cache_read, TokenClass::CacheRead),
             (usage.cache_write, TokenClass::CacheWrite),
@@ -124,9 +139,8 @@ impl Rates {
             (usage.output, TokenClass::Output),
             (usage.reasoning, TokenClass::Reasoning),
             (usage.output_audio, TokenClass::OutputAudio),
-        ]
-        .into_iter()
-        .fold(0, |sum: u128, (tokens, class)| sum + u128::from(tokens) * u128::from(self.of(class)))
+        ];
+        costs.into_iter().map(|(tokens, class)| u128::from(tokens) * u128::from(self.all[class as usize])).sum()
     }
 }
 
@@ -136,7 +150,7 @@ impl Price {
     /// # Errors
     /// If a price is negative, no number, or above a dollar for a token.
     pub fn per_million(input: f64, output: f64) -> Result<Self, InvalidPrice> {
-        let empty = Self { base: Rates::default(), tiers: Arc::default() };
+        let empty = Self::of(Rates::default(), Vec::new());
         empty.with(TokenClass::Input, input)?.with(TokenClass::Output, output)
     }
 
@@ -144,43 +158,53 @@ impl Price {
     ///
     /// # Errors
     /// As [`per_million`](Self::per_million).
-    pub fn with(mut self, class: TokenClass, usd: f64) -> Result<Self, InvalidPrice> {
+    pub fn with(self, class: TokenClass, usd: f64) -> Result<Self, InvalidPrice> {
         let pico = (usd * 1e6).round();
         let vanishes = pico == 0.0 && usd != 0.0;
         if vanishes || !(0.0..=MAX_PICO as f64).contains(&pico) {
             return Err(InvalidPrice);
         }
-        self.base.0[class as usize] = Some(pico as u64);
-        Ok(self)
+        let mut base = self.0.base;
+        base.set(class, pico as u64);
+        Ok(Self::of(base, self.0.tiers.clone()))
     }
 
-    /// Appends the price as text, in the words that it is read from. None of them needs an escape in JSON.
-    pub(crate) fn write(&self, out: &mut impl BufMut) {
-        let mut below = &self.base;
-        below.write(&Rates::default(), "", out);
-        for (above, rates) in self.tiers.iter() {
-            out.put_slice(b" >");
-            json::write_u64(out, *above);
-            rates.write(below, " ", out);
+    fn of(base: Rates, tiers: Vec<(u64, Rates)>) -> Self {
+        let mut text = Vec::with_capacity(64);
+        let mut below = &base;
+        below.write(&Rates::default(), "", &mut text);
+        for (above, rates) in &tiers {
+            text.extend_from_slice(b" >");
+            json::write_u64(&mut text, *above);
+            rates.write(below, " ", &mut text);
             below = rates;
         }
+        let text = String::from_utf8(text).unwrap_or_default();
+        Self(Arc::new(Table { base, tiers, text }))
+    }
+
+    /// The price as text, in the words that it is read from. None of them needs an escape in JSON.
+    pub(crate) fn text(&self) -> &str {
+        &self.0.text
     }
 
     /// What these tokens cost, in nano-dollars, rounded half up once at the end.
     pub fn cost(&self, usage: &Usage) -> u64 {
+        let Table { base, tiers, .. } = &*self.0;
         let prompt = usage.prompt_tokens();
-        let tier = self.tiers.iter().rev().find(|(above, _)| prompt > *above);
-        let pico = tier.map_or(&self.base, |(_, rates)| rates).pico(usage);
-        u64::try_from((pico + PICO_PER_NANO / 2) / PICO_PER_NANO).unwrap_or(u64::MAX)
+        let tier = tiers.iter().rev().find(|(above, _)| prompt > *above);
+        let pico = tier.map_or(base, |(_, rates)| rates).pico(usage) + u128::from(PICO_PER_NANO / 2);
+        match u64::try_from(pico) {
+            Ok(pico) => pico / PICO_PER_NANO,
+            Err(_) => u64::try_from(pico / u128::from(PICO_PER_NANO)).unwrap_or(u64::MAX),
+        }
     }
 }
 
 /// The text that reads back as the same price.
 impl fmt::Display for Price {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut text = Vec::with_capacity(64);
-        self.write(&mut text);
-        f.write_str(std::str::from_utf8(&text).map_err(|_| fmt::Error)?)
+        f.write_str(self.text())
     }
 }
 
@@ -207,12 +231,12 @@ impl FromStr for Price {
                 return Err(InvalidPrice);
             }
             let rates = tiers.last_mut().map_or(&mut base, |(_, rates)| rates);
-            rates.0[*class as usize] = Some(pico);
+            rates.set(*class, pico);
         }
         if !base.is_whole() {
             return Err(InvalidPrice);
         }
-        Ok(Self { base, tiers: tiers.into() })
+        Ok(Self::of(base, tiers))
     }
 }
 
