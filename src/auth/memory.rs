@@ -2,7 +2,7 @@ use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::future::{Future, ready};
 use std::mem;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use std::time::SystemTime;
 
 use super::digest::Digest;
@@ -26,7 +26,7 @@ type Table = HashMap<Digest, Key>;
 /// ```
 #[derive(Clone)]
 pub struct MemoryKeys {
-    table: Arc<RwLock<Arc<Table>>>,
+    table: Arc<RwLock<Table>>,
     clock: Arc<dyn Fn() -> SystemTime + Send + Sync>,
 }
 
@@ -62,22 +62,25 @@ impl MemoryKeys {
     ///
     /// Two keys have the same id or the same secret. Then the old ones stay.
     pub fn replace(&self, keys: impl IntoIterator<Item = Key>) -> Result<(), KeyError> {
-        let table = Arc::new(index(keys)?);
+        let table = index(keys)?;
         let old = mem::replace(&mut *self.table.write().unwrap_or_else(PoisonError::into_inner), table);
         drop(old);
         Ok(())
     }
 
-    /// The set of this moment. The lock is held for a reference count.
-    fn table(&self) -> Arc<Table> {
-        Arc::clone(&self.table.read().unwrap_or_else(PoisonError::into_inner))
+    /// The set of this moment. The lock is held for one look.
+    fn table(&self) -> RwLockReadGuard<'_, Table> {
+        self.table.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn find(&self, key: &PresentedKey) -> Option<Principal> {
-        let table = self.table();
-        let key = table.get(&Digest::of(key.expose())).filter(|key| !key.disabled)?;
-        let expired = key.expires.is_some_and(|expires| (self.clock)() >= expires);
-        (!expired).then(|| key.principal.clone())
+        let digest = Digest::of(key.expose());
+        let (principal, expires) = match self.table().get(&digest) {
+            Some(key) if !key.disabled => (key.principal.clone(), key.expires),
+            _ => return None,
+        };
+        let is_expired = expires.is_some_and(|expires| (self.clock)() >= expires);
+        (!is_expired).then_some(principal)
     }
 }
 
