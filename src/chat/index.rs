@@ -1,7 +1,7 @@
 //! The one pass over a request body: where each top-level field and each message lies, and whether they are what they must be.
 
 use std::ops::Range;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use super::documented::{BOOL, STRING, STRING_OR_ARRAY, check_type, is_documented, respelled};
 use crate::error::ApiError;
@@ -61,7 +61,7 @@ pub(super) struct Index {
     pub(super) text: String,
     pub(super) fields: Vec<Field>,
     pub(super) messages: Vec<Span>,
-    pub(super) model: Box<str>,
+    pub(super) model: Arc<str>,
     pub(super) stream: bool,
     pub(super) include_usage: bool,
     /// What the prompt is worth, once somebody has asked.
@@ -225,7 +225,7 @@ impl<'a> Known<'a> {
         }
     }
 
-    fn model(&self) -> Result<Box<str>, ApiError> {
+    fn model(&self) -> Result<Arc<str>, ApiError> {
         match self.model.and_then(Raw::as_str).as_deref() {
             None => Err(ApiError::missing_parameter("model")),
             Some("") => Err(ApiError::invalid_value("model", "it must not be empty.")),

@@ -57,7 +57,12 @@ impl ChatRequest {
 
     /// The model that is asked for, or that [`with_model`](Self::with_model) has set since.
     pub fn model(&self) -> &str {
-        self.model.as_deref().unwrap_or(&self.index.model)
+        self.model_id()
+    }
+
+    /// The same, for whoever keeps it when the request has gone.
+    pub(crate) fn model_id(&self) -> &Arc<str> {
+        self.model.as_ref().unwrap_or(&self.index.model)
     }
 
     /// The same request for another model.

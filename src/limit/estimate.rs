@@ -29,7 +29,7 @@ pub(super) struct Estimate {
 
 impl Estimate {
     pub(super) fn new(limiter: &Limiter, chat: &ChatRequest, caller: &str) -> Self {
-        let model = chat.model();
+        let model = chat.model_id();
         let slot = limiter.learned.slot(caller, model);
         let choices = chat.given("n").and_then(|n| n.as_u64()).unwrap_or(1).max(1);
         let each = output_cap(chat).or_else(|| limiter.learned.get(slot)).unwrap_or(limiter.default_output);
@@ -37,7 +37,7 @@ impl Estimate {
             prompt: chat.estimated_prompt_tokens(),
             output: each.saturating_mul(choices),
             choices,
-            model: model.into(),
+            model: Arc::clone(model),
             price: limiter.prices.get(model),
             slot,
         }

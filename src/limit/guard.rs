@@ -109,19 +109,19 @@ impl Guard {
     /// One request, and what all attempts at it used: the sum that the ledger has. `None` if there was no attempt that
     /// anybody knows of. A model without a price costs what the one costs that was asked for.
     fn billed(&self, answered: Option<&Answered>) -> Option<Cost> {
-        let (list, serving) = self.attempts.tried(&self.estimate.model, answered);
-        let mut sum = (!list.is_empty()).then(request_alone)?;
-        for (at, attempt) in list.iter().enumerate() {
-            let (usage, source) = attempt.settled(self.estimate.prompt);
-            if at == serving && answered.is_some() && source == UsageSource::Reported {
+        let mut sum = None;
+        self.attempts.each_tried(&self.estimate.model, answered, |tried| {
+            let (usage, source) = tried.settled(self.estimate.prompt);
+            if tried.is_serving && answered.is_some() && source == UsageSource::Reported {
                 self.estimate.learn(&self.limiter, &usage);
             }
-            let price = self.limiter.prices.get(&attempt.model);
+            let price = self.limiter.prices.get(tried.model);
             let cost = cost(&usage, price.as_ref().or(self.estimate.price.as_ref()));
+            let sum: &mut Cost = sum.get_or_insert_with(request_alone);
             sum.tokens = sum.tokens.saturating_add(cost.tokens);
             sum.nano_usd = sum.nano_usd.saturating_add(cost.nano_usd);
-        }
-        Some(sum)
+        });
+        sum
     }
 
     fn settle(&mut self, actual: Cost) {

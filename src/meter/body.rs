@@ -68,14 +68,9 @@ fn note<E: Into<BoxError>>(
     match &frame {
         Some(Err(error)) => guard.failed(&ApiError::from_error(&**error)),
         None => guard.ended(),
-        Some(Ok(_)) => {
-            guard.framed();
-            // hyper does not ask again once the announced length has been sent. And a decoder that has the whole answer
-            // may wait a little for the end of the provider's body, for which the client does not have to wait.
-            if is_last || guard.is_complete() {
-                guard.ended();
-            }
-        }
+        // hyper does not ask again once the announced length has been sent. And a decoder that has the whole answer may
+        // wait a little for the end of the provider's body, for which the client does not have to wait.
+        Some(Ok(_)) => guard.framed(is_last),
     }
     frame
 }

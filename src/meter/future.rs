@@ -88,7 +88,7 @@ where
         Ok(response) => {
             let mut response = MeterBody::hold(response, guard);
             if let Some(shown) = shown {
-                response.headers_mut().insert(X_REQUEST_ID, shown);
+                response.headers_mut().insert(&X_REQUEST_ID, shown);
             }
             Ok(response)
         }
@@ -96,7 +96,7 @@ where
             let mut error = ApiError::from_box(error);
             guard.failed(&error);
             if let Some(shown) = shown {
-                error = error.with_header(X_REQUEST_ID, shown);
+                error = error.with_header(X_REQUEST_ID.clone(), shown);
             }
             Err(error.into())
         }

@@ -7,7 +7,7 @@ use http::{HeaderName, HeaderValue, Request, Response};
 
 use super::drain::Drain;
 use super::meter::Meter;
-use super::reason::short;
+use super::reason::{short, short_of};
 use super::receipt::Receipt;
 use super::request_id::RequestId;
 use super::settle::{End, settle};
@@ -16,7 +16,7 @@ use crate::chat::{ChatRequest, Tap};
 use crate::error::{ApiError, ErrorCode};
 use crate::usage::{Answered, Attempts, UsageCell};
 
-const UPSTREAM_REQUEST_ID: HeaderName = HeaderName::from_static("x-upstream-request-id");
+static UPSTREAM_REQUEST_ID: HeaderName = HeaderName::from_static("x-upstream-request-id");
 
 /// How long the client's name of a model, and a provider's id of a request, may be, in characters.
 pub(super) const MAX_TEXT: usize = 256;
@@ -27,8 +27,8 @@ pub(super) const MAX_TEXT: usize = 256;
 pub(super) struct Guard {
     /// `None` once the receipt is written.
     open: Option<Box<Open>>,
-    /// The response's `x-request-id`, unless a layer outside sets it.
-    shown: Option<HeaderValue>,
+    /// For the response's `x-request-id`, unless a layer outside sets it.
+    shown: Option<RequestId>,
 }
 
 /// What is known of a request that is not over.
@@ -66,16 +66,16 @@ impl Guard {
             stream: chat.stream(),
             tags: meter.tags(request),
             client_request_id: id.client().cloned(),
-            ..Receipt::new(id.take(), time, short(chat.model(), MAX_TEXT))
+            ..Receipt::new(id.take(), time, short_of(chat.model_id(), MAX_TEXT))
         };
         let attempts = Attempts::of(request.extensions_mut());
         let open = Open { meter: Arc::clone(meter), receipt, attempts, prompt, head: None, left: None };
-        Self { open: Some(Box::new(open)), shown: shows_id.then(|| id.header().clone()) }
+        Self { open: Some(Box::new(open)), shown: shows_id.then_some(id) }
     }
 
     /// The value of `x-request-id`, if the meter is to set it.
     pub(super) fn shown(&mut self) -> Option<HeaderValue> {
-        self.shown.take()
+        self.shown.take().map(|id| id.show())
     }
 
     /// The head of an answer is there.
@@ -83,7 +83,7 @@ impl Guard {
         let Some(open) = &mut self.open else { return };
         let error = response.extensions().get::<ErrorCode>().cloned();
         open.head = Some(Head { answered: Answered::new(response), by_decoder, error });
-        let id = response.headers().get(UPSTREAM_REQUEST_ID).and_then(|id| id.to_str().ok());
+        let id = response.headers().get(&UPSTREAM_REQUEST_ID).and_then(|id| id.to_str().ok());
         open.receipt.upstream_request_id = id.map(|id| short(id, MAX_TEXT));
         if open.left.is_none() {
             open.receipt.status = response.status();
@@ -99,13 +99,20 @@ impl Guard {
         response
     }
 
-    /// A frame of the answer is there.
-    pub(super) fn framed(&mut self) {
-        if let Some(open) = &mut self.open
-            && open.receipt.first_token.is_none()
-            && open.left.is_none()
-        {
-            open.receipt.first_token = Some(open.since());
+    /// A frame of the answer is there, which may be the last one.
+    pub(super) fn framed(&mut self, is_last: bool) {
+        let is_over = is_last || self.is_complete();
+        let Some(open) = &mut self.open else { return };
+        let is_first = open.receipt.first_token.is_none() && open.left.is_none();
+        if !is_first && !is_over {
+            return;
+        }
+        let since = open.since();
+        if is_first {
+            open.receipt.first_token = Some(since);
+        }
+        if is_over {
+            self.close_at(End::Over, since);
         }
     }
 
@@ -139,7 +146,7 @@ impl Guard {
 
     /// How the provider is read on that is being asked, if it is, and there is something to be read.
     pub(super) fn drain(&self) -> Option<Drain> {
-        let open = self.open.as_ref()?;
+        let open = self.open.as_ref().filter(|open| !open.meter.drains.is_empty())?;
         let cell = open.head.as_ref().and_then(|head| head.answered.cell.as_ref());
         if open.attempts.given_up().is_some() || cell.is_some_and(UsageCell::has_failed) {
             return None;
@@ -158,8 +165,14 @@ impl Guard {
     }
 
     fn close(&mut self, end: End<'_>) {
+        if let Some(since) = self.open.as_ref().map(|open| open.since()) {
+            self.close_at(end, since);
+        }
+    }
+
+    fn close_at(&mut self, end: End<'_>, since: Duration) {
         if let Some(mut open) = self.open.take() {
-            settle(&mut open, end);
+            settle(&mut open, end, since);
             open.meter.record(&open.receipt);
         }
     }
@@ -174,11 +187,12 @@ impl Open {
 
 impl Drop for Guard {
     fn drop(&mut self) {
+        let Some(open) = &self.open else { return };
         if std::thread::panicking() {
             return self.close(End::Panicked);
         }
         // Somebody outside may have answered in the place of what is dropped here.
-        match self.open.as_ref().and_then(|open| open.attempts.given_up().cloned()) {
+        match open.attempts.given_up().cloned() {
             Some(error) => self.close(End::Failed(&error)),
             None => self.close(End::Left),
         }

@@ -27,10 +27,23 @@ pub(super) fn reason(code: &str, status: Option<StatusCode>) -> &str {
 
 /// A text of somebody else's, no longer than a ledger wants it.
 pub(super) fn short(text: &str, characters: usize) -> Arc<str> {
-    match text.char_indices().nth(characters) {
-        Some((end, _)) => text[..end].into(),
-        None => text.into(),
+    cut(text, characters).into()
+}
+
+/// The same of a text that is shared: what is short already is shared on.
+pub(super) fn short_of(text: &Arc<str>, characters: usize) -> Arc<str> {
+    match cut(text, characters) {
+        cut if cut.len() < text.len() => cut.into(),
+        _ => Arc::clone(text),
     }
+}
+
+fn cut(text: &str, characters: usize) -> &str {
+    // A character has a byte at least.
+    if text.len() <= characters {
+        return text;
+    }
+    text.char_indices().nth(characters).map_or(text, |(end, _)| &text[..end])
 }
 
 #[cfg(test)]
@@ -71,6 +84,8 @@ mod tests {
     #[test]
     fn long_texts_are_cut_between_characters() {
         assert_eq!((&*short("üü", 2), &*short("üüü", 2), &*short("", 0)), ("üü", "üü", ""));
+        let shared: Arc<str> = "üüü".into();
+        assert!(&*short_of(&shared, 2) == "üü" && Arc::ptr_eq(&short_of(&shared, 3), &shared));
     }
 
     #[test]

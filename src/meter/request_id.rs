@@ -12,7 +12,7 @@ use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
 
-pub(super) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+pub(super) static X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// How long the client's own id may be, in bytes. A longer one is none.
 const MAX_ID: usize = 128;
@@ -26,7 +26,8 @@ pub struct RequestId(Arc<Names>);
 struct Names {
     id: Arc<str>,
     client: Option<Arc<str>>,
-    shown: HeaderValue,
+    /// What is shown to the client: from the beginning its own name, and ours once somebody wants to see it.
+    shown: OnceLock<HeaderValue>,
     /// Whether a receipt has this id.
     is_taken: AtomicBool,
 }
@@ -35,12 +36,9 @@ impl RequestId {
     /// A new name for a request with these headers. An `x-request-id` counts if it is visible ASCII of at most 128 bytes.
     pub fn new(headers: &HeaderMap) -> Self {
         let id = unique();
-        let client = headers.get(X_REQUEST_ID).filter(|value| (1..=MAX_ID).contains(&value.len()));
+        let client = headers.get(&X_REQUEST_ID).filter(|value| (1..=MAX_ID).contains(&value.len()));
         let text = client.and_then(|value| value.to_str().ok()).filter(|text| text.bytes().all(|byte| byte > b' '));
-        let shown = match (client, text) {
-            (Some(value), Some(_)) => value.clone(),
-            _ => HeaderValue::from_str(&id).unwrap_or(HeaderValue::from_static("")),
-        };
+        let shown = client.filter(|_| text.is_some()).cloned().map_or_else(OnceLock::new, OnceLock::from);
         Self(Arc::new(Names { client: text.map(Arc::from), shown, id, is_taken: AtomicBool::new(false) }))
     }
 
@@ -61,22 +59,37 @@ impl RequestId {
 
     /// What the response's `x-request-id` says: the client's, or else ours.
     pub fn header(&self) -> &HeaderValue {
-        &self.0.shown
+        self.0.shown.get_or_init(|| self.made())
+    }
+
+    /// The same, for whoever puts it into a response.
+    pub(super) fn show(&self) -> HeaderValue {
+        self.0.shown.get().cloned().unwrap_or_else(|| self.made())
+    }
+
+    fn made(&self) -> HeaderValue {
+        HeaderValue::from_str(&self.0.id).unwrap_or(HeaderValue::from_static(""))
     }
 }
 
 /// 64 random bits of this process, and a number.
 fn unique() -> Arc<str> {
-    static PROCESS: OnceLock<u64> = OnceLock::new();
+    static PROCESS: OnceLock<[u8; 16]> = OnceLock::new();
     static NEXT: AtomicU64 = AtomicU64::new(0);
-    let process = PROCESS.get_or_init(|| RandomState::new().hash_one(std::process::id()));
+    let process = PROCESS.get_or_init(|| hex(RandomState::new().hash_one(std::process::id())));
     let mut id = *b"req_0123456789abcdef0123456789abcdef";
-    let [process, number] = [*process, NEXT.fetch_add(1, Ordering::Relaxed)];
-    for (at, digit) in id[4..].iter_mut().enumerate() {
-        let word = if at < 16 { process } else { number };
-        *digit = b"0123456789abcdef"[(word >> (60 - at % 16 * 4) & 15) as usize];
-    }
+    id[4..20].copy_from_slice(process);
+    id[20..].copy_from_slice(&hex(NEXT.fetch_add(1, Ordering::Relaxed)));
     std::str::from_utf8(&id).unwrap_or_default().into()
+}
+
+fn hex(word: u64) -> [u8; 16] {
+    let digit = |nibble: u8| b"0123456789abcdef"[usize::from(nibble & 15)];
+    let mut digits = [0; 16];
+    for (pair, byte) in digits.as_chunks_mut().0.iter_mut().zip(word.to_be_bytes()) {
+        *pair = [digit(byte >> 4), digit(byte)];
+    }
+    digits
 }
 
 /// Gives each request a [`RequestId`] in its extensions, and its response the header `x-request-id`.
@@ -136,9 +149,8 @@ where
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         let id = RequestId::new(request.headers());
-        let shown = id.header().clone();
-        request.extensions_mut().insert(id);
-        SetRequestIdFuture { call: self.inner.call(request), shown }
+        request.extensions_mut().insert(id.clone());
+        SetRequestIdFuture { call: self.inner.call(request), id }
     }
 }
 
@@ -149,7 +161,7 @@ pin_project! {
     pub struct SetRequestIdFuture<F> {
         #[pin]
         call: F,
-        shown: HeaderValue,
+        id: RequestId,
     }
 }
 
@@ -162,7 +174,7 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let mut response = ready!(this.call.poll(cx))?;
-        response.headers_mut().insert(X_REQUEST_ID, this.shown.clone());
+        response.headers_mut().insert(&X_REQUEST_ID, this.id.show());
         Poll::Ready(Ok(response))
     }
 }
@@ -178,7 +190,7 @@ mod tests {
 
     fn named(theirs: &[u8]) -> RequestId {
         let mut headers = HeaderMap::new();
-        headers.insert(X_REQUEST_ID, HeaderValue::from_bytes(theirs).unwrap());
+        headers.insert(&X_REQUEST_ID, HeaderValue::from_bytes(theirs).unwrap());
         RequestId::new(&headers)
     }
 

@@ -1,6 +1,7 @@
 //! From what was seen of a request to its receipt.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::StatusCode;
 
@@ -9,7 +10,7 @@ use super::reason::{CLIENT_ABORTED, INTERNAL_ERROR, reason, short};
 use super::receipt::{Outcome, Receipt, Try};
 use crate::error::ApiError;
 use crate::price::{Bill, PriceBook};
-use crate::usage::{Attempt, Observed, Usage, UsageSource};
+use crate::usage::{Observed, Tried, Usage, UsageSource};
 
 /// How a request ended.
 pub(super) enum End<'a> {
@@ -27,10 +28,9 @@ pub(super) enum End<'a> {
 const MAX_CODE: usize = 128;
 
 /// Completes the receipt.
-pub(super) fn settle(open: &mut Open, end: End<'_>) {
-    let duration = open.left.unwrap_or_else(|| open.since());
+pub(super) fn settle(open: &mut Open, end: End<'_>, since: Duration) {
     let Open { meter, receipt, attempts, prompt, head, left } = open;
-    receipt.duration = duration;
+    receipt.duration = left.unwrap_or(since);
     if let End::Failed(error) = &end {
         attempts.failed(error);
         if let Some(cell) = head.as_ref().and_then(|head| head.answered.cell.as_ref()) {
@@ -42,18 +42,21 @@ pub(super) fn settle(open: &mut Open, end: End<'_>) {
         }
     }
 
-    let (list, serving) = attempts.tried(&receipt.model, head.as_ref().map(|head| &head.answered));
-    let tries = list.iter().enumerate().map(|(at, attempt)| {
-        attempt.cell.look(|seen| {
-            if at == serving {
+    let mut tries = Tries::default();
+    let mut serving = 0;
+    attempts.each_tried(&receipt.model, head.as_ref().map(|head| &head.answered), |one| {
+        let made = one.cell.look(|seen| {
+            if one.is_serving {
                 let text = |text: &Option<String>, characters| text.as_deref().map(|text| short(text, characters));
                 receipt.upstream_model = text(&seen.model, MAX_TEXT);
                 receipt.finish_reason = text(&seen.finish_reason, MAX_CODE);
+                serving = tries.count();
             }
-            tried(attempt, seen, *prompt, &meter.prices)
-        })
+            tried(&one, seen, *prompt, &meter.prices)
+        });
+        tries.add(made);
     });
-    let tries: Arc<[Try]> = tries.collect();
+    let tries = tries.finish();
     receipt.usage = tries.iter().fold(Usage::default(), |sum, tried| sum.plus(&tried.usage));
     receipt.usage_source = tries.iter().map(|tried| tried.usage_source).fold(UsageSource::None, least_certain);
     receipt.cost = tries.iter().try_fold(0_u64, |sum, tried| Some(sum.saturating_add(tried.cost?)));
@@ -70,13 +73,41 @@ pub(super) fn settle(open: &mut Open, end: End<'_>) {
     conclude(receipt, &Story { end, head, failure: failure.as_deref(), was_tried, is_drained });
 }
 
-fn tried(attempt: &Attempt, seen: &Observed, prompt: u64, prices: &PriceBook) -> Try {
+/// All attempts. There is hardly ever more than one.
+#[derive(Default)]
+struct Tries {
+    before: Vec<Try>,
+    last: Option<Try>,
+}
+
+impl Tries {
+    fn count(&self) -> usize {
+        self.before.len() + usize::from(self.last.is_some())
+    }
+
+    fn add(&mut self, tried: Try) {
+        self.before.extend(self.last.replace(tried));
+    }
+
+    fn finish(mut self) -> Arc<[Try]> {
+        match self.last {
+            None => Arc::default(),
+            Some(only) if self.before.is_empty() => Arc::new([only]),
+            Some(last) => {
+                self.before.push(last);
+                self.before.into()
+            }
+        }
+    }
+}
+
+fn tried(attempt: &Tried<'_>, seen: &Observed, prompt: u64, prices: &PriceBook) -> Try {
     let (usage, usage_source) = attempt.settled_as(seen, prompt);
-    let Bill { price, cost } = prices.bill(&attempt.model, &usage);
+    let Bill { price, cost } = prices.bill(attempt.model, &usage);
     let failure = seen.failure.as_deref();
     Try {
-        provider: (!attempt.provider.is_empty()).then(|| Arc::clone(&attempt.provider)),
-        model: Arc::clone(&attempt.model),
+        provider: (!attempt.provider.is_empty()).then(|| Arc::clone(attempt.provider)),
+        model: Arc::clone(attempt.model),
         status: attempt.status,
         reason: failure.map(|code| reason(code, attempt.status).into()),
         error_code: failure.map(|code| short(code, MAX_CODE)),

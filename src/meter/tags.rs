@@ -35,7 +35,8 @@ pub(super) fn tags(host: Vec<Tag>, chat: &ChatRequest, of_client: bool) -> Arc<[
             add("user".into(), short(&user, MAX_VALUE));
         }
     }
-    tags.into()
+    // Without any there is nothing to be allocated.
+    if tags.is_empty() { Arc::default() } else { tags.into() }
 }
 
 #[cfg(test)]

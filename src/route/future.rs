@@ -81,7 +81,7 @@ impl Route {
         self.tried = at;
         self.begun = self.attempts.count();
         let mut request = request.map(|chat| model.prepare(chat));
-        request.extensions_mut().insert(self.attempts.for_model(model.id().clone()));
+        self.attempts.for_model(model.id().clone()).put(request.extensions_mut());
         Oneshot::new(model.service(), request)
     }
 

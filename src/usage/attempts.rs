@@ -32,14 +32,14 @@ pub struct Attempts {
     list: Arc<Mutex<List>>,
     model: Option<Arc<str>>,
     /// How many there were before whoever has this handle was asked.
-    from: usize,
+    pub(super) from: usize,
     /// Who may answer in the place of whoever has this handle.
     scope: Option<Arc<Scope>>,
 }
 
 /// Hardly any request needs more than one attempt: the first one has no allocation of its own.
 #[derive(Debug, Default)]
-struct List {
+pub(super) struct List {
     first: Option<Attempt>,
     more: Vec<Attempt>,
 }
@@ -47,6 +47,11 @@ struct List {
 impl List {
     fn count(&self) -> usize {
         usize::from(self.first.is_some()) + self.more.len()
+    }
+
+    /// Those that came after so many others.
+    pub(super) fn after(&self, from: usize) -> impl Iterator<Item = &Attempt> {
+        self.first.iter().chain(&self.more).skip(from)
     }
 
     /// The last one, unless there were no more than so many.
@@ -74,7 +79,12 @@ pub struct Attempt {
 impl Attempt {
     /// The attempt of a service that answered without saying that it was one.
     pub(super) fn unlisted(model: Arc<str>, status: StatusCode, cell: UsageCell) -> Self {
-        Self { provider: "".into(), model, status: Some(status), cell, broke: false }
+        Self { provider: Arc::default(), model, status: Some(status), cell, broke: false }
+    }
+
+    /// Whether whoever sent the request got an error of some kind.
+    pub(super) fn is_error(&self) -> bool {
+        self.broke || self.status.is_some_and(|status| !status.is_success())
     }
 
     /// What the attempt used, as far as anybody knows: the one sum that limits and ledger charge. `prompt_tokens` is what
@@ -83,17 +93,16 @@ impl Attempt {
     /// Who was sent a request and has said nothing may have read it; who has answered with an error, or broke the
     /// connection before there was an answer, has used what it says and otherwise nothing.
     pub fn settled(&self, prompt_tokens: u64) -> (Usage, UsageSource) {
-        self.cell.look(|seen| self.settled_as(seen, prompt_tokens))
+        self.cell.look(|seen| settled(self.is_error(), seen, prompt_tokens))
     }
+}
 
-    /// The same, for whoever has looked into the cell already.
-    pub(crate) fn settled_as(&self, seen: &Observed, prompt_tokens: u64) -> (Usage, UsageSource) {
-        let is_error = self.broke || self.status.is_some_and(|status| !status.is_success());
-        if is_error && seen.failure.is_none() && seen.usage.is_none() && seen.text_bytes == 0 {
-            return (Usage::default(), UsageSource::None);
-        }
-        seen.settled(prompt_tokens)
+/// What an attempt used of which this was seen.
+pub(super) fn settled(is_error: bool, seen: &Observed, prompt_tokens: u64) -> (Usage, UsageSource) {
+    if is_error && seen.failure.is_none() && seen.usage.is_none() && seen.text_bytes == 0 {
+        return (Usage::default(), UsageSource::None);
     }
+    seen.settled(prompt_tokens)
 }
 
 impl Attempts {
@@ -107,10 +116,19 @@ impl Attempts {
 
     /// The same, for a layer that may [give up](Self::give_up) what is inside of it, and answers in its place.
     pub fn enclose(request: &mut Extensions) -> Self {
-        let mut attempts = Self::of(request);
-        attempts.scope = Some(Arc::new(Scope::inside(attempts.scope.take())));
-        request.insert(Self { from: 0, ..attempts.clone() });
-        attempts
+        let inside = request.get_or_insert_default::<Self>();
+        inside.scope = Some(Arc::new(Scope::inside(inside.scope.take())));
+        inside.from = 0;
+        Self { from: inside.lock().count(), ..inside.clone() }
+    }
+
+    /// Puts this handle into a request. An earlier one makes place for it, which is cheaper than
+    /// [`Extensions::insert`].
+    pub(crate) fn put(self, request: &mut Extensions) {
+        match request.get_mut() {
+            Some(place) => *place = self,
+            None => drop(request.insert(self)),
+        }
     }
 
     /// An empty list.
@@ -198,11 +216,10 @@ impl Attempts {
 
     /// All of them, in order.
     pub fn list(&self) -> Vec<Attempt> {
-        let list = self.lock();
-        list.first.iter().chain(&list.more).skip(self.from).cloned().collect()
+        self.lock().after(self.from).cloned().collect()
     }
 
-    fn lock(&self) -> MutexGuard<'_, List> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, List> {
         self.list.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

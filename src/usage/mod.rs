@@ -11,4 +11,4 @@ pub use attempts::{Attempt, Attempts};
 pub use observed::{Observed, UsageCell};
 pub use served::Served;
 pub use tokens::{Usage, UsageSource, estimated_tokens};
-pub(crate) use tried::Answered;
+pub(crate) use tried::{Answered, Tried};

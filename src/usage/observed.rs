@@ -1,6 +1,6 @@
 //! What has been seen of an answer, and the cell that fills while it goes by.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::tokens::{Usage, UsageSource, estimated_tokens};
@@ -77,6 +77,8 @@ pub struct UsageCell(Arc<Cell>);
 #[derive(Debug, Default)]
 struct Cell {
     observed: Mutex<Observed>,
+    /// [`Observed::complete`], for whoever asks after each frame.
+    complete: AtomicBool,
     text_bytes: AtomicU64,
 }
 
@@ -110,7 +112,7 @@ impl UsageCell {
 
     /// Whether the answer has ended as it should: [`Observed::complete`] alone.
     pub fn is_complete(&self) -> bool {
-        self.lock().complete
+        self.0.complete.load(Ordering::Acquire)
     }
 
     /// Whether the answer has said anything: text, reasoning, a tool's arguments, or why it says nothing.
@@ -120,7 +122,9 @@ impl UsageCell {
 
     /// Records something. The closure runs under a lock: it must do nothing else.
     pub fn record(&self, change: impl FnOnce(&mut Observed)) {
-        change(&mut self.lock());
+        let mut observed = self.lock();
+        change(&mut observed);
+        self.0.complete.store(observed.complete, Ordering::Release);
     }
 
     /// Counts bytes of decoded text.

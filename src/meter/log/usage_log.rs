@@ -2,10 +2,10 @@
 
 use std::cell::RefCell;
 use std::fmt;
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
 use super::names::Names;
 use super::options::{LogOptions, SyncPolicy};
@@ -138,6 +138,9 @@ const LARGE: usize = 64 << 10;
 impl Shared {
     /// Returns when the line is written, by this thread or by another that was quicker.
     fn append(&self, line: &[u8], day: u64) {
+        if self.append_alone(line, day) {
+            return;
+        }
         let mut queue = lock(&self.queue);
         queue.lines.extend_from_slice(line);
         queue.day = queue.day.max(day);
@@ -163,6 +166,28 @@ impl Shared {
         }
         drop(writer);
         self.say(error);
+    }
+
+    /// Writes the line as it stands, if nobody else writes or waits to.
+    fn append_alone(&self, line: &[u8], day: u64) -> bool {
+        let mut writer = match self.writer.try_lock() {
+            Ok(writer) => writer,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => return false,
+        };
+        let mut queue = lock(&self.queue);
+        if !queue.lines.is_empty() {
+            return false;
+        }
+        queue.day = queue.day.max(day);
+        queue.taken += 1;
+        queue.led = queue.taken;
+        let day = queue.day;
+        drop(queue);
+        let error = writer.append(line, day, &self.options);
+        drop(writer);
+        self.say(error);
+        true
     }
 
     pub(super) fn options(&self) -> &LogOptions {
@@ -234,8 +259,8 @@ fn lock_file(path: &Path) -> io::Result<File> {
     let file = OpenOptions::new().write(true).create(true).truncate(false).open(path)?;
     match file.try_lock() {
         Ok(()) => Ok(file),
-        Err(TryLockError::Error(error)) => Err(error),
-        Err(TryLockError::WouldBlock) => {
+        Err(fs::TryLockError::Error(error)) => Err(error),
+        Err(fs::TryLockError::WouldBlock) => {
             let message = format!("the usage log is in use: {} is locked by another writer", path.display());
             Err(io::Error::new(io::ErrorKind::ResourceBusy, message))
         }
