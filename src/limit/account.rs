@@ -126,7 +126,7 @@ impl Account {
 
     fn idle_from(&self, limits: &Limits, now: Moment) -> u64 {
         let rates = [(limits.requests, &self.requests), (limits.tokens, &self.tokens)];
-        let full = rates.into_iter().filter_map(|(rate, bucket)| Some(bucket.allowance(rate?, now.nanos).reset));
+        let full = rates.into_iter().filter_map(|(rate, bucket)| Some(bucket.reset(rate?, now.nanos)));
         let rates = full.max().unwrap_or_default();
         let budget = limits.budget.filter(|budget| self.spent.used(*budget, now.time) > 0);
         let budget = budget.map_or(Duration::ZERO, |budget| Spent::reset(budget, now.time).unwrap_or(Duration::MAX));

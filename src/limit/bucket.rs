@@ -56,7 +56,7 @@ impl Bucket {
             bucket.window = window;
         }
         let passed = Scaled::from(now.saturating_sub(self.at));
-        bucket.level.set(level.saturating_sub(passed.saturating_mul(Scaled::from(rate.amount))));
+        bucket.level.set(level.saturating_sub(passed * Scaled::from(rate.amount)));
         bucket.at = self.at.max(now);
         bucket
     }
@@ -99,15 +99,23 @@ impl Bucket {
     pub(crate) fn allowance(&self, rate: Rate, now: u64) -> Allowance {
         let bucket = self.settle_to(rate, now);
         let free = bucket.scaled(rate.amount).saturating_sub(bucket.level.get());
-        let reset = match rate.amount {
+        Allowance { limit: rate.amount, remaining: bucket.units(free), reset: bucket.drained_in(rate) }
+    }
+
+    /// How long it takes until all of the rate is there again.
+    pub(crate) fn reset(&self, rate: Rate, now: u64) -> Duration {
+        self.settle_to(rate, now).drained_in(rate)
+    }
+
+    fn drained_in(&self, rate: Rate) -> Duration {
+        match rate.amount {
             0 => rate.window,
-            amount => from_nanos(bucket.level.get().div_ceil(Scaled::from(amount))),
-        };
-        Allowance { limit: rate.amount, remaining: bucket.units(free), reset }
+            amount => from_nanos(self.level.get().div_ceil(Scaled::from(amount))),
+        }
     }
 
     fn scaled(&self, units: u64) -> Scaled {
-        Scaled::from(units).saturating_mul(Scaled::from(self.window))
+        Scaled::from(units) * Scaled::from(self.window)
     }
 
     fn units(&self, scaled: Scaled) -> u64 {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::store::Spending;
 use crate::auth::{Budget, BudgetWindow};
-use crate::calendar::{DAY, first_day};
+use crate::calendar::{DAY, date, first_day};
 
 /// The spending of one budget, in nano-dollars.
 #[derive(Clone, Copy, Debug, Default)]
@@ -55,11 +55,10 @@ impl Period {
     }
 }
 
-/// The months from January 1970 to the month of a day since the epoch, in the proleptic Gregorian calendar.
+/// The months from January 1970 to the month of a day since the epoch.
 fn month_of(day: u64) -> u64 {
-    // 146,097 days are 4,800 months. The guess is too small by one or two.
-    let guess = (day * 4_800 / 146_097).saturating_sub(1);
-    (guess..).find(|month| first_day(month + 1) > day).unwrap_or(guess)
+    let (year, month, _) = date(day);
+    (year - 1970) * 12 + month - 1
 }
 
 impl Spent {

@@ -1,14 +1,14 @@
 //! OpenAI's rate limit headers, and how it writes durations.
 
 use std::fmt;
-use std::io::Write;
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{BufMut, BytesMut};
 use http::header::RETRY_AFTER;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use super::store::{Allowance, Left};
+use super::store::Left;
+use crate::decimal::write_scaled;
 use crate::json::write_u64;
 
 static REQUESTS: [HeaderName; 3] = [
@@ -26,53 +26,35 @@ const RETRY_AFTER_MS: HeaderName = HeaderName::from_static("retry-after-ms");
 /// Says how much is left. What stands there already is somebody else's, such as the provider's of our account: it goes,
 /// also where we have nothing to say.
 pub(super) fn set_left(headers: &mut HeaderMap, left: &Left) {
-    let mut values = Values::default();
-    for (names, allowance) in [(&REQUESTS, &left.requests), (&TOKENS, &left.tokens)] {
-        match allowance {
-            Some(allowance) => values.add(names, allowance),
-            None => names.iter().for_each(|name| drop(headers.remove(name))),
+    let both = [(&REQUESTS, &left.requests), (&TOKENS, &left.tokens)];
+    let said = both.iter().filter(|(_, allowance)| allowance.is_some()).count();
+    if said < both.len() && headers.keys().any(|name| name.as_str().starts_with("x-ratelimit-")) {
+        let unsaid = both.iter().filter(|(_, allowance)| allowance.is_none());
+        unsaid.flat_map(|(names, _)| *names).for_each(|name| drop(headers.remove(name)));
+    }
+    headers.reserve(said * 3);
+    // All values are in one allocation.
+    let mut text = BytesMut::with_capacity(said * 3 * LONGEST);
+    for (names, allowance) in both {
+        if let Some(allowance) = allowance {
+            let [limit, remaining, reset] = names;
+            write_u64(&mut text, allowance.limit);
+            insert(headers, limit, &mut text);
+            write_u64(&mut text, allowance.remaining);
+            insert(headers, remaining, &mut text);
+            GoDuration(allowance.reset).write(&mut text);
+            insert(headers, reset, &mut text);
         }
     }
-    values.insert(headers);
 }
 
-/// The values of headers, one after the other in one allocation.
-#[derive(Default)]
-struct Values {
-    text: Vec<u8>,
-    ends: [(Option<&'static HeaderName>, usize); 6],
-    count: usize,
-}
+/// How long a number of 64 bits may be, in digits, and a duration hardly is.
+const LONGEST: usize = 20;
 
-impl Values {
-    fn add(&mut self, names: &'static [HeaderName; 3], allowance: &Allowance) {
-        let [limit, remaining, reset] = names;
-        self.text.reserve(64);
-        write_u64(&mut self.text, allowance.limit);
-        self.end(limit);
-        write_u64(&mut self.text, allowance.remaining);
-        self.end(remaining);
-        let _infallible = write!(self.text, "{}", GoDuration(allowance.reset));
-        self.end(reset);
-    }
-
-    fn end(&mut self, name: &'static HeaderName) {
-        self.ends[self.count] = (Some(name), self.text.len());
-        self.count += 1;
-    }
-
-    fn insert(self, headers: &mut HeaderMap) {
-        headers.reserve(self.count);
-        let text = Bytes::from(self.text);
-        let mut start = 0;
-        for (name, end) in self.ends {
-            let Some(name) = name else { break };
-            // Digits and letters, which every header can hold.
-            if let Ok(value) = HeaderValue::from_maybe_shared(text.slice(start..end)) {
-                headers.insert(name, value);
-            }
-            start = end;
-        }
+fn insert(headers: &mut HeaderMap, name: &'static HeaderName, text: &mut BytesMut) {
+    // Digits and letters, which every header can hold.
+    if let Ok(value) = HeaderValue::from_maybe_shared(text.split().freeze()) {
+        headers.insert(name, value);
     }
 }
 
@@ -86,36 +68,44 @@ pub(super) fn retry_after(wait: Duration) -> [(HeaderName, HeaderValue); 2] {
 /// `120ms`, `0s`.
 pub(super) struct GoDuration(pub(super) Duration);
 
-impl fmt::Display for GoDuration {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl GoDuration {
+    fn write(&self, out: &mut impl BufMut) {
         let ms = millis(self.0);
-        let (seconds, fraction) = (ms / 1000, ms % 1000);
-        if seconds == 0 && fraction > 0 {
-            return write!(f, "{fraction}ms");
+        if (1..1000).contains(&ms) {
+            write_u64(out, ms);
+            return out.put_slice(b"ms");
         }
-        let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+        let (hours, minutes) = (ms / 3_600_000, ms / 60_000 % 60);
         if hours > 0 {
-            write!(f, "{hours}h")?;
+            write_u64(out, hours);
+            out.put_u8(b'h');
         }
         if hours > 0 || minutes > 0 {
-            write!(f, "{minutes}m")?;
+            write_u64(out, minutes);
+            out.put_u8(b'm');
         }
-        match fraction {
-            0 => write!(f, "{seconds}s"),
-            _ if fraction % 100 == 0 => write!(f, "{seconds}.{}s", fraction / 100),
-            _ if fraction % 10 == 0 => write!(f, "{seconds}.{:02}s", fraction / 10),
-            _ => write!(f, "{seconds}.{fraction:03}s"),
-        }
+        write_scaled(out, ms % 60_000, 3);
+        out.put_u8(b's');
     }
 }
 
+impl fmt::Display for GoDuration {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = Vec::with_capacity(LONGEST);
+        self.write(&mut text);
+        f.write_str(std::str::from_utf8(&text).unwrap_or_default())
+    }
+}
+
+/// Rounded up.
 fn millis(time: Duration) -> u64 {
-    u64::try_from(time.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)
+    time.as_secs().saturating_mul(1000).saturating_add(u64::from(time.subsec_nanos().div_ceil(1_000_000)))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limit::Allowance;
 
     #[test]
     fn durations_are_gos() {
@@ -159,6 +149,22 @@ mod tests {
         assert_eq!(headers.len(), 3);
         for (name, value) in REQUESTS.iter().zip(["60", "59", "1s"]) {
             assert_eq!(headers[name], value);
+        }
+        set_left(&mut headers, &Left { requests: None, tokens: Some(left) });
+        assert_eq!((headers.len(), &headers[&TOKENS[2]]), (3, &HeaderValue::from_static("1s")));
+        set_left(&mut headers, &Left::default());
+        assert!(headers.is_empty());
+    }
+
+    #[test]
+    fn the_longest_values_fit() {
+        let left = Some(Allowance { limit: u64::MAX, remaining: u64::MAX, reset: Duration::MAX });
+        let mut headers = HeaderMap::new();
+        set_left(&mut headers, &Left { requests: left, tokens: left });
+        let longest = u64::MAX.to_string();
+        for names in [&REQUESTS, &TOKENS] {
+            let [limit, remaining, reset] = names.each_ref().map(|name| headers[name].to_str().unwrap());
+            assert_eq!((limit, remaining, reset), (&*longest, &*longest, "5124095576030h25m51.615s"));
         }
     }
 }

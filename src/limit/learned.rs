@@ -2,7 +2,7 @@
 
 use std::collections::hash_map::RandomState;
 use std::fmt;
-use std::hash::BuildHasher;
+use std::hash::{BuildHasher, Hasher};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// How many pairs of a caller and a model are remembered: 32 kB, whatever strangers send.
@@ -39,7 +39,11 @@ impl Learned {
     }
 
     pub(super) fn slot(&self, caller: &str, model: &str) -> Slot {
-        Slot(self.hasher.hash_one((caller, model)))
+        let mut hasher = self.hasher.build_hasher();
+        hasher.write(caller.as_bytes());
+        hasher.write_u8(0xff); // which no name has
+        hasher.write(model.as_bytes());
+        Slot(hasher.finish())
     }
 
     /// The figure, if there has been an answer.

@@ -93,13 +93,14 @@ impl Limiter {
         let Some(principal) = extensions.get::<Principal>() else {
             return if self.anonymous.is_unlimited() { Vec::new() } else { vec![self.nobody()] };
         };
+        let mut subjects = Vec::new();
+        if !principal.limits.is_unlimited() {
+            subjects.reserve_exact(1 + principal.scopes.len());
+            subjects.push(subject(SubjectKind::Caller, &principal.id, principal.limits));
+        }
         let scopes = principal.scopes.iter().filter(|scope| !scope.limits.is_unlimited() && scope.models.allows(model));
-        let caller = (SubjectKind::Caller, &principal.id, principal.limits);
-        std::iter::once(caller)
-            .filter(|(_, _, limits)| !limits.is_unlimited())
-            .chain(scopes.map(|scope| (SubjectKind::Scope, &scope.id, scope.limits)))
-            .map(|(kind, id, limits)| subject(kind, id, limits))
-            .collect()
+        subjects.extend(scopes.map(|scope| subject(SubjectKind::Scope, &scope.id, scope.limits)));
+        subjects
     }
 
     fn nobody(&self) -> Subject {

@@ -1,16 +1,12 @@
 //! The counters in this process.
 
 use std::collections::HashMap;
-use std::collections::hash_map::RandomState;
 use std::fmt;
-use std::hash::BuildHasher;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use super::account::{Account, Moment};
-use super::store::{
-    Admission, Allowance, Ask, Cost, Left, LimitStore, Refusal, Reservation, Standing, Subject, SubjectKind,
-};
+use super::store::{Admission, Ask, Cost, Left, LimitStore, Refusal, Reservation, Standing, Subject, SubjectKind};
 use super::sync::{Mutex, MutexGuard};
 use crate::clock::{Clock, SystemClock};
 use crate::error::BoxError;
@@ -42,7 +38,6 @@ pub struct MemoryLimits<C = SystemClock>(Arc<Shared<C>>);
 
 struct Shared<C> {
     clock: C,
-    hasher: RandomState,
     shards: Box<[Mutex<Shard>]>,
 }
 
@@ -81,7 +76,7 @@ impl<C: Clock> MemoryLimits<C> {
     /// Counters that go by another clock.
     pub fn with_clock(clock: C) -> Self {
         let shards = (0..SHARDS).map(|_| Mutex::default()).collect();
-        Self(Arc::new(Shared { clock, hasher: RandomState::new(), shards }))
+        Self(Arc::new(Shared { clock, shards }))
     }
 
     /// How many subjects there is state for.
@@ -100,7 +95,7 @@ impl<C: Clock> MemoryLimits<C> {
         let Some(budget) = subject.limits.budget else { return };
         let now = self.now();
         let mut shard = lock(self.0.shard(subject));
-        shard.account(subject, now).restore(nano_usd, at, &subject.limits, budget, now);
+        shard.change(subject, now, |account| account.restore(nano_usd, at, &subject.limits, budget, now));
     }
 
     /// Forgets what no longer matters, at once.
@@ -120,17 +115,25 @@ impl<C: Clock> MemoryLimits<C> {
         let now = self.now();
         let mut locked = self.0.lock_all(&ask.subjects);
         let refusals = ask.subjects.iter().enumerate().filter_map(|(at, subject)| {
-            let account = locked.shard(at).peek(subject);
-            account.refuse(subject, &ask.estimate, now)
+            locked.shard(at).look(subject, |account| account.refuse(subject, &ask.estimate, now))
         });
+        let mut left = Left::default();
         match refusals.reduce(Refusal::longer) {
-            Some(refusal) if ask.enforce => Admission::Refused { refusal, left: locked.left(&ask.subjects, now) },
+            Some(refusal) if ask.enforce => {
+                for (at, subject) in ask.subjects.iter().enumerate() {
+                    left = left.fewer(locked.shard(at).look(subject, |account| account.left(&subject.limits, now)));
+                }
+                Admission::Refused { refusal, left }
+            }
             overrun => {
                 let charge = |(at, subject): (usize, &Subject)| {
-                    locked.shard(at).account(subject, now).charge(&subject.limits, &ask.estimate, now)
+                    locked.shard(at).change(subject, now, |account| {
+                        let marks = account.charge(&subject.limits, &ask.estimate, now);
+                        left = left.fewer(account.left(&subject.limits, now));
+                        marks
+                    })
                 };
                 let marks = ask.subjects.iter().enumerate().map(charge).collect();
-                let left = locked.left(&ask.subjects, now);
                 drop(locked);
                 Admission::Admitted { reservation: Reservation { ask, token: 0, marks }, left, overrun }
             }
@@ -148,58 +151,66 @@ impl<C: Clock> LimitStore for MemoryLimits<C> {
         let Reservation { ask, marks, .. } = reservation;
         for (subject, mark) in ask.subjects.iter().zip(marks) {
             let mut shard = lock(self.0.shard(subject));
-            shard.account(subject, now).settle(&subject.limits, mark, &ask.estimate, &actual, now);
+            shard.change(subject, now, |account| account.settle(&subject.limits, mark, &ask.estimate, &actual, now));
         }
     }
 
     async fn standing(&self, subjects: Vec<Subject>) -> Result<Vec<Standing>, BoxError> {
         let now = self.now();
-        let standing = |subject: &Subject| lock(self.0.shard(subject)).peek(subject).standing(&subject.limits, now);
+        let standing = |subject: &Subject| {
+            lock(self.0.shard(subject)).look(subject, |account| account.standing(&subject.limits, now))
+        };
         Ok(subjects.iter().map(standing).collect())
     }
 }
 
-impl<C> Shared<C> {
-    fn place(&self, subject: &Subject) -> usize {
-        (self.hasher.hash_one((subject.kind, &*subject.id)) % SHARDS as u64) as usize
-    }
+/// In which shard a subject is. Names that meet in one only wait for each other: in the shard they are found by a keyed
+/// hash.
+fn place(subject: &Subject) -> usize {
+    const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
+    let (words, rest) = subject.id.as_bytes().as_chunks();
+    let words = words.iter().map(|word| u64::from_le_bytes(*word)).chain(rest.iter().map(|byte| u64::from(*byte)));
+    let hash = words.fold(subject.kind as u64, |hash, word| (hash.rotate_left(5) ^ word).wrapping_mul(SPREAD));
+    (hash >> 32) as usize % SHARDS
+}
 
+impl<C> Shared<C> {
     fn shard(&self, subject: &Subject) -> &Mutex<Shard> {
-        &self.shards[self.place(subject)]
+        &self.shards[place(subject)]
     }
 
     /// Locks the shards of these subjects, always in the order of their places, so that nobody waits in a circle.
     fn lock_all(&self, subjects: &[Subject]) -> Locked<'_> {
-        let places: Vec<usize> = subjects.iter().map(|subject| self.place(subject)).collect();
+        if let [only] = subjects {
+            return Locked::One(lock(self.shard(only)));
+        }
+        let places: Vec<usize> = subjects.iter().map(place).collect();
         let mut order = places.clone();
         order.sort_unstable();
         order.dedup();
         let shards = order.iter().map(|place| lock(&self.shards[*place])).collect();
         let at = places.iter().map(|place| order.binary_search(place).unwrap_or_default()).collect();
-        Locked { shards, at }
+        Locked::Many { shards, at }
     }
 }
 
 /// The shards of some subjects, all of them locked.
-struct Locked<'a> {
-    shards: Vec<MutexGuard<'a, Shard>>,
-    /// For each subject the place of its shard in the list.
-    at: Vec<usize>,
+enum Locked<'a> {
+    /// That of the one subject that most requests have.
+    One(MutexGuard<'a, Shard>),
+    Many {
+        shards: Vec<MutexGuard<'a, Shard>>,
+        /// For each subject the place of its shard in the list.
+        at: Vec<usize>,
+    },
 }
 
 impl Locked<'_> {
     fn shard(&mut self, subject: usize) -> &mut Shard {
-        &mut self.shards[self.at[subject]]
-    }
-
-    fn left(&mut self, subjects: &[Subject], now: Moment) -> Left {
-        let mut left = Left::default();
-        for (at, subject) in subjects.iter().enumerate() {
-            let its = self.shard(at).peek(subject).left(&subject.limits, now);
-            left.requests = Allowance::fewer(left.requests, its.requests);
-            left.tokens = Allowance::fewer(left.tokens, its.tokens);
+        match self {
+            Self::One(shard) => shard,
+            Self::Many { shards, at } => &mut shards[at[subject]],
         }
-        left
     }
 }
 
@@ -215,17 +226,23 @@ impl Shard {
         self.callers.len() + self.scopes.len()
     }
 
-    /// The account of a subject, or a new one that nothing is kept of.
-    fn peek(&mut self, subject: &Subject) -> Account {
-        self.accounts(subject.kind).get(&*subject.id).copied().unwrap_or_default()
+    /// Looks at the account of a subject, or at a new one that nothing is kept of.
+    fn look<T>(&mut self, subject: &Subject, look: impl FnOnce(&Account) -> T) -> T {
+        match self.accounts(subject.kind).get(&*subject.id) {
+            Some(account) => look(account),
+            None => look(&Account::default()),
+        }
     }
 
-    /// The account of a subject, which is kept.
-    fn account(&mut self, subject: &Subject, now: Moment) -> &mut Account {
-        if self.len() >= self.sweep_at.max(FIRST_SWEEP) && !self.accounts(subject.kind).contains_key(&*subject.id) {
+    /// Changes the account of a subject, which is kept.
+    fn change<T>(&mut self, subject: &Subject, now: Moment, change: impl FnOnce(&mut Account) -> T) -> T {
+        if let Some(account) = self.accounts(subject.kind).get_mut(&*subject.id) {
+            return change(account);
+        }
+        if self.len() >= self.sweep_at.max(FIRST_SWEEP) {
             self.sweep(now);
         }
-        self.accounts(subject.kind).entry(subject.id.clone()).or_default()
+        change(self.accounts(subject.kind).entry(subject.id.clone()).or_default())
     }
 
     /// Forgets what no longer matters. The next time is when there are twice as many as are left now, so that the work

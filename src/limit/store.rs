@@ -96,15 +96,16 @@ impl Ask {
     /// Leaves out subjects without limits and those that stand twice, and lowers the estimate to what the smallest of the limits can hold: what is
     /// larger could never be admitted, and a guess must not lock a small key out. Every store begins with it.
     pub fn reduce(&mut self) {
-        let mut seen: Vec<(SubjectKind, Arc<str>)> = Vec::with_capacity(self.subjects.len());
-        self.subjects.retain(|subject| {
-            let is_new = !seen.iter().any(|(kind, id)| (*kind, &**id) == (subject.kind, &*subject.id));
-            let kept = is_new && !subject.limits.is_unlimited();
-            if kept {
-                seen.push((subject.kind, subject.id.clone()));
+        let mut kept = 0;
+        for at in 0..self.subjects.len() {
+            let Subject { kind, id, limits } = &self.subjects[at];
+            let is_new = self.subjects[..kept].iter().all(|other| (other.kind, &*other.id) != (*kind, &**id));
+            if is_new && !limits.is_unlimited() {
+                self.subjects.swap(kept, at);
+                kept += 1;
             }
-            kept
-        });
+        }
+        self.subjects.truncate(kept);
         for limits in self.subjects.iter().map(|subject| subject.limits) {
             if let Some(rate) = limits.tokens {
                 self.estimate.tokens = self.estimate.tokens.min(rate.amount);
@@ -209,6 +210,16 @@ pub struct Left {
     pub requests: Option<Allowance>,
     /// Tokens.
     pub tokens: Option<Allowance>,
+}
+
+impl Left {
+    /// Of each limit the figures of the one that has less.
+    pub(crate) fn fewer(self, other: Self) -> Self {
+        Self {
+            requests: Allowance::fewer(self.requests, other.requests),
+            tokens: Allowance::fewer(self.tokens, other.tokens),
+        }
+    }
 }
 
 /// How much is left of one limit.

@@ -357,8 +357,7 @@ fn a_key_that_keeps_to_its_limit_is_not_refused() {
 
 #[test]
 fn subjects_do_not_all_wait_for_the_same_lock() {
-    let (store, _) = store();
-    let places = (0..1000).map(|at| store.0.place(&Subject::caller(format!("key-{at}"), Limits::new())));
+    let places = (0..1000).map(|at| place(&Subject::caller(format!("key-{at}"), Limits::new())));
     let used = places.collect::<std::collections::HashSet<_>>().len();
     assert!(used > SHARDS / 2, "{used} of {SHARDS}");
 }
