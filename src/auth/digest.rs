@@ -14,6 +14,10 @@ impl Digest {
         Self(Sha256::digest(secret.as_bytes()).into())
     }
 
+    fn words(&self) -> impl Iterator<Item = u64> {
+        self.0.as_chunks().0.iter().map(|word| u64::from_ne_bytes(*word))
+    }
+
     /// Reads 64 hexadecimal digits of either case.
     pub(super) fn from_hex(hex: &str) -> Option<Self> {
         let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
@@ -31,8 +35,7 @@ impl Digest {
 
 impl PartialEq for Digest {
     fn eq(&self, other: &Self) -> bool {
-        let difference = self.0.iter().zip(&other.0).fold(0, |bits, (a, b)| black_box(bits | (a ^ b)));
-        difference == 0
+        self.words().zip(other.words()).fold(0, |bits, (a, b)| black_box(bits | (a ^ b))) == 0
     }
 }
 
@@ -40,7 +43,8 @@ impl Eq for Digest {}
 
 impl Hash for Digest {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.0.hash(state);
+        // A part of it is as random as all of it.
+        self.words().take(1).for_each(|word| state.write_u64(word));
     }
 }
 

@@ -68,8 +68,11 @@ impl Sources {
 
 /// `Bearer` in any case, one or more spaces, one token (RFC 6750, section 2.1).
 fn bearer(value: &HeaderValue) -> Option<PresentedKey> {
-    let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| PresentedKey::new(token.trim_start_matches(' ')))?
+    let (scheme, mut token) = value.as_bytes().split_first_chunk::<7>()?;
+    while let [b' ', rest @ ..] = token {
+        token = rest;
+    }
+    scheme.eq_ignore_ascii_case(b"bearer ").then(|| PresentedKey::new(std::str::from_utf8(token).ok()?))?
 }
 
 #[cfg(test)]

@@ -464,12 +464,12 @@ fn short_prefix(text: &[u8]) -> Result<usize, usize> {
     Err(at)
 }
 
-fn is_special(byte: u8) -> bool {
+pub(super) fn is_special(byte: u8) -> bool {
     (byte == b'"') | (byte == b'\\') | (byte < 0x20)
 }
 
 /// The high bit of each byte that is special. Right up to and including the lowest such byte, which is the one that counts.
-fn special_bytes(word: u64) -> u64 {
+pub(super) fn special_bytes(word: u64) -> u64 {
     const ONES: u64 = u64::MAX / 255;
     const HIGHS: u64 = ONES * 0x80;
     let zero = |bytes: u64| bytes.wrapping_sub(ONES) & !bytes;

@@ -3,13 +3,28 @@
 use bytes::BufMut;
 
 use super::raw::Raw;
-use super::scan::plain_prefix;
+use super::scan::{is_special, plain_prefix, special_bytes};
 
 /// Appends a string in quotes, escaped as RFC 8259 demands and no further.
 pub fn write_str(out: &mut impl BufMut, text: &str) {
     out.put_u8(b'"');
-    write_escaped(out, text);
+    if is_short_and_plain(text.as_bytes()) {
+        out.put_slice(text.as_bytes());
+    } else {
+        write_escaped(out, text);
+    }
     out.put_u8(b'"');
+}
+
+/// Whether nothing in a name or an id has to be escaped.
+fn is_short_and_plain(text: &[u8]) -> bool {
+    const SHORT: usize = 40;
+    let is_plain = |word: &[u8; 8]| special_bytes(u64::from_le_bytes(*word)) == 0;
+    match text.last_chunk() {
+        // The last word may lap over the one before it.
+        Some(last) => text.len() <= SHORT && text.as_chunks().0.iter().all(is_plain) && is_plain(last),
+        None => !text.iter().any(|byte| is_special(*byte)),
+    }
 }
 
 pub(super) fn write_escaped(out: &mut impl BufMut, text: &str) {
@@ -35,8 +50,10 @@ pub(super) fn write_escaped(out: &mut impl BufMut, text: &str) {
 
 /// Appends a whole number in decimal.
 pub fn write_u64(out: &mut impl BufMut, mut number: u64) {
-    if number < 10 {
-        return out.put_u8(b'0' + number as u8);
+    match number {
+        0..10 => return out.put_u8(b'0' + number as u8),
+        10..100 => return out.put_slice(&two_digits(number)),
+        _ => {}
     }
     let mut pairs = [[b'0'; 2]; 10];
     let mut first = 0;
@@ -105,6 +122,20 @@ mod tests {
             assert_eq!(theirs, text);
         }
         assert_eq!(written(|out| write_str(out, "\u{1}")), "\"\\u0001\"");
+    }
+
+    #[test]
+    fn what_is_special_is_escaped_wherever_it_stands() {
+        for length in 1..50 {
+            for at in 0..length {
+                for special in ['"', '\\', '\n', '\u{1f}', 'é', '\u{7f}'] {
+                    let mut text = "x".repeat(length);
+                    text.replace_range(at..at + 1, special.encode_utf8(&mut [0; 4]));
+                    let written = written(|out| write_str(out, &text));
+                    assert_eq!(serde_json::from_str::<String>(&written).unwrap(), text);
+                }
+            }
+        }
     }
 
     #[test]

@@ -92,7 +92,10 @@ impl Account {
         if let Some(budget) = limits.budget {
             self.spent.settle(estimate.nano_usd, actual.nano_usd, budget, now.time);
         }
-        self.idle_from = self.idle_from(limits, now);
+        // Those that are still in progress look at it when they are settled.
+        if self.parallel == 0 {
+            self.idle_from = self.idle_from(limits, now);
+        }
     }
 
     /// Counts money that was spent earlier.

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use bytes::{BufMut, BytesMut};
+use bytes::{BufMut, Bytes};
 use http::header::RETRY_AFTER;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
@@ -32,31 +32,32 @@ pub(super) fn set_left(headers: &mut HeaderMap, left: &Left) {
         let unsaid = both.iter().filter(|(_, allowance)| allowance.is_none());
         unsaid.flat_map(|(names, _)| *names).for_each(|name| drop(headers.remove(name)));
     }
-    headers.reserve(said * 3);
     // All values are in one allocation.
-    let mut text = BytesMut::with_capacity(said * 3 * LONGEST);
-    for (names, allowance) in both {
-        if let Some(allowance) = allowance {
-            let [limit, remaining, reset] = names;
-            write_u64(&mut text, allowance.limit);
-            insert(headers, limit, &mut text);
-            write_u64(&mut text, allowance.remaining);
-            insert(headers, remaining, &mut text);
-            GoDuration(allowance.reset).write(&mut text);
-            insert(headers, reset, &mut text);
+    let mut text = Vec::with_capacity(said * 3 * LONGEST);
+    let mut ends = [0; 6];
+    for ((_, allowance), ends) in both.iter().zip(ends.as_chunks_mut::<3>().0) {
+        let Some(allowance) = allowance else { continue };
+        write_u64(&mut text, allowance.limit);
+        ends[0] = text.len();
+        write_u64(&mut text, allowance.remaining);
+        ends[1] = text.len();
+        GoDuration(allowance.reset).write(&mut text);
+        ends[2] = text.len();
+    }
+    headers.reserve(said * 3);
+    let (text, mut start) = (Bytes::from(text), 0);
+    let names = both.iter().flat_map(|(names, _)| *names);
+    for (name, end) in names.zip(ends).filter(|(_, end)| *end > 0) {
+        // Digits and letters, which every header can hold.
+        if let Ok(value) = HeaderValue::from_maybe_shared(text.slice(start..end)) {
+            headers.insert(name, value);
         }
+        start = end;
     }
 }
 
 /// How long a number of 64 bits may be, in digits, and a duration hardly is.
 const LONGEST: usize = 20;
-
-fn insert(headers: &mut HeaderMap, name: &'static HeaderName, text: &mut BytesMut) {
-    // Digits and letters, which every header can hold.
-    if let Ok(value) = HeaderValue::from_maybe_shared(text.split().freeze()) {
-        headers.insert(name, value);
-    }
-}
 
 /// When to come back: in whole seconds, at least one, and exactly. The SDKs read the exact one first.
 pub(super) fn retry_after(wait: Duration) -> [(HeaderName, HeaderValue); 2] {

@@ -113,31 +113,50 @@ impl<C: Clock> MemoryLimits<C> {
     fn decide(&self, mut ask: Ask) -> Admission {
         ask.reduce();
         let now = self.now();
+        match &ask.subjects[..] {
+            [only] => {
+                let (refusal, marks, left) = self.decide_one(only, &ask, now);
+                admission(refusal, ask, marks.into_iter().collect(), left)
+            }
+            _ => self.decide_all(ask, now),
+        }
+    }
+
+    /// Most requests have one subject, whose account is looked up once.
+    fn decide_one(&self, only: &Subject, ask: &Ask, now: Moment) -> (Option<Refusal>, Option<[u64; 2]>, Left) {
+        lock(self.0.shard(only)).visit(only, now, |account| {
+            let refusal = account.refuse(only, &ask.estimate, now);
+            let is_admitted = refusal.is_none() || !ask.enforce;
+            let marks = is_admitted.then(|| account.charge(&only.limits, &ask.estimate, now));
+            ((refusal, marks, account.left(&only.limits, now)), is_admitted)
+        })
+    }
+
+    fn decide_all(&self, ask: Ask, now: Moment) -> Admission {
         let mut locked = self.0.lock_all(&ask.subjects);
         let refusals = ask.subjects.iter().enumerate().filter_map(|(at, subject)| {
             locked.shard(at).look(subject, |account| account.refuse(subject, &ask.estimate, now))
         });
-        let mut left = Left::default();
-        match refusals.reduce(Refusal::longer) {
-            Some(refusal) if ask.enforce => {
-                for (at, subject) in ask.subjects.iter().enumerate() {
-                    left = left.fewer(locked.shard(at).look(subject, |account| account.left(&subject.limits, now)));
-                }
-                Admission::Refused { refusal, left }
-            }
-            overrun => {
-                let charge = |(at, subject): (usize, &Subject)| {
-                    locked.shard(at).change(subject, now, |account| {
-                        let marks = account.charge(&subject.limits, &ask.estimate, now);
-                        left = left.fewer(account.left(&subject.limits, now));
-                        marks
-                    })
-                };
-                let marks = ask.subjects.iter().enumerate().map(charge).collect();
-                drop(locked);
-                Admission::Admitted { reservation: Reservation { ask, token: 0, marks }, left, overrun }
-            }
+        let refusal = refusals.reduce(Refusal::longer);
+        let mut marks = Vec::new();
+        if refusal.is_none() || !ask.enforce {
+            let charge = |(at, subject): (usize, &Subject)| {
+                locked.shard(at).change(subject, now, |account| account.charge(&subject.limits, &ask.estimate, now))
+            };
+            marks = ask.subjects.iter().enumerate().map(charge).collect();
         }
+        let left = ask.subjects.iter().enumerate().fold(Left::default(), |left, (at, subject)| {
+            left.fewer(locked.shard(at).look(subject, |account| account.left(&subject.limits, now)))
+        });
+        drop(locked);
+        admission(refusal, ask, marks, left)
+    }
+}
+
+fn admission(refusal: Option<Refusal>, ask: Ask, marks: Vec<[u64; 2]>, left: Left) -> Admission {
+    match refusal {
+        Some(refusal) if ask.enforce => Admission::Refused { refusal, left },
+        overrun => Admission::Admitted { reservation: Reservation { ask, token: 0, marks }, left, overrun },
     }
 }
 
@@ -181,36 +200,26 @@ impl<C> Shared<C> {
 
     /// Locks the shards of these subjects, always in the order of their places, so that nobody waits in a circle.
     fn lock_all(&self, subjects: &[Subject]) -> Locked<'_> {
-        if let [only] = subjects {
-            return Locked::One(lock(self.shard(only)));
-        }
         let places: Vec<usize> = subjects.iter().map(place).collect();
         let mut order = places.clone();
         order.sort_unstable();
         order.dedup();
         let shards = order.iter().map(|place| lock(&self.shards[*place])).collect();
         let at = places.iter().map(|place| order.binary_search(place).unwrap_or_default()).collect();
-        Locked::Many { shards, at }
+        Locked { shards, at }
     }
 }
 
 /// The shards of some subjects, all of them locked.
-enum Locked<'a> {
-    /// That of the one subject that most requests have.
-    One(MutexGuard<'a, Shard>),
-    Many {
-        shards: Vec<MutexGuard<'a, Shard>>,
-        /// For each subject the place of its shard in the list.
-        at: Vec<usize>,
-    },
+struct Locked<'a> {
+    shards: Vec<MutexGuard<'a, Shard>>,
+    /// For each subject the place of its shard in the list.
+    at: Vec<usize>,
 }
 
 impl Locked<'_> {
     fn shard(&mut self, subject: usize) -> &mut Shard {
-        match self {
-            Self::One(shard) => shard,
-            Self::Many { shards, at } => &mut shards[at[subject]],
-        }
+        &mut self.shards[self.at[subject]]
     }
 }
 
@@ -236,13 +245,23 @@ impl Shard {
 
     /// Changes the account of a subject, which is kept.
     fn change<T>(&mut self, subject: &Subject, now: Moment, change: impl FnOnce(&mut Account) -> T) -> T {
+        self.visit(subject, now, |account| (change(account), true))
+    }
+
+    /// The same, and whoever changes a new one says whether it is kept.
+    fn visit<T>(&mut self, subject: &Subject, now: Moment, visit: impl FnOnce(&mut Account) -> (T, bool)) -> T {
         if let Some(account) = self.accounts(subject.kind).get_mut(&*subject.id) {
-            return change(account);
+            return visit(account).0;
         }
-        if self.len() >= self.sweep_at.max(FIRST_SWEEP) {
-            self.sweep(now);
+        let mut account = Account::default();
+        let (answer, is_kept) = visit(&mut account);
+        if is_kept {
+            if self.len() >= self.sweep_at.max(FIRST_SWEEP) {
+                self.sweep(now);
+            }
+            self.accounts(subject.kind).insert(subject.id.clone(), account);
         }
-        change(self.accounts(subject.kind).entry(subject.id.clone()).or_default())
+        answer
     }
 
     /// Forgets what no longer matters. The next time is when there are twice as many as are left now, so that the work
