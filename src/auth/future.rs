@@ -55,15 +55,19 @@ where
         loop {
             match state.as_mut().project() {
                 StateProj::Lookup { lookup, service, request } => {
-                    match (ready!(lookup.as_mut().poll(cx)), request.take()) {
-                        (Ok(Some(principal)), Some(mut request)) => {
-                            request.extensions_mut().insert(principal);
-                            let future = service.call(request);
-                            state.set(State::Inner { future });
+                    let owner = match ready!(lookup.as_mut().poll(cx)) {
+                        Ok(owner) => owner,
+                        Err(_) => return Poll::Ready(Ok(unavailable().into_response())),
+                    };
+                    // The request stays where it is until it goes on.
+                    let next = match (owner, request.as_mut().map(Request::extensions_mut)) {
+                        (Some(principal), Some(extensions)) => {
+                            extensions.insert(principal);
+                            request.take().map(|request| State::Inner { future: service.call(request) })
                         }
-                        (Ok(_), _) => state.set(State::Refused),
-                        (Err(_), _) => return Poll::Ready(Ok(unavailable().into_response())),
-                    }
+                        _ => None,
+                    };
+                    state.set(next.unwrap_or(State::Refused));
                 }
                 StateProj::Inner { future } => {
                     return future.poll(cx).map_ok(|response| response.map(ResponseBody::inner));

@@ -134,7 +134,7 @@ fn rescale(level: Scaled, from: u64, to: u64) -> Scaled {
 }
 
 pub(crate) fn nanos(time: Duration) -> u64 {
-    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+    time.as_secs().saturating_mul(1_000_000_000).saturating_add(u64::from(time.subsec_nanos()))
 }
 
 fn from_nanos(nanos: u128) -> Duration {

@@ -41,12 +41,10 @@ impl<F> ResponseFuture<F> {
         B::Error: Into<BoxError>,
         E: Into<BoxError>,
     {
-        let call = if guard.may_drain() {
-            Call::Drained { left: Leftover::new(future, guard, read_call::<F, B, E>) }
-        } else {
-            Call::Plain { future, guard }
-        };
-        Self { call }
+        if guard.may_drain() {
+            return Self { call: Call::Drained { left: Leftover::new(future, guard, read_call::<F, B, E>) } };
+        }
+        Self { call: Call::Plain { future, guard } }
     }
 }
 

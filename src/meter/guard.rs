@@ -59,18 +59,21 @@ impl Guard {
         let known = request.extensions().get::<RequestId>().cloned();
         let shows_id = known.is_none();
         let id = known.unwrap_or_else(|| RequestId::new(request.headers()));
-        let chat = request.body();
-        let prompt = chat.estimated_prompt_tokens();
-        let receipt = Receipt {
-            key: request.extensions().get::<Principal>().map(|principal| Arc::clone(&principal.id)),
-            stream: chat.stream(),
-            tags: meter.tags(request),
-            client_request_id: id.client().cloned(),
-            ..Receipt::new(id.take(), time, short_of(chat.model_id(), MAX_TEXT))
-        };
         let attempts = Attempts::of(request.extensions_mut());
-        let open = Open { meter: Arc::clone(meter), receipt, attempts, prompt, head: None, left: None };
-        Self { open: Some(Box::new(open)), shown: shows_id.then_some(id) }
+        let chat = request.body();
+        let mut open = Box::new(Open {
+            meter: Arc::clone(meter),
+            receipt: Receipt::new(id.take(), time, short_of(chat.model_id(), MAX_TEXT)),
+            attempts,
+            prompt: chat.estimated_prompt_tokens(),
+            head: None,
+            left: None,
+        });
+        open.receipt.key = request.extensions().get::<Principal>().map(|principal| Arc::clone(&principal.id));
+        open.receipt.stream = chat.stream();
+        open.receipt.tags = meter.tags(request);
+        open.receipt.client_request_id = id.client().cloned();
+        Self { open: Some(open), shown: shows_id.then_some(id) }
     }
 
     /// The value of `x-request-id`, if the meter is to set it.
@@ -92,6 +95,7 @@ impl Guard {
     }
 
     /// The head of a good answer is there, whose body is watched from here on unless somebody does so already.
+    #[inline]
     pub(super) fn watch<B>(&mut self, response: Response<B>) -> Response<Tap<B>> {
         let by_decoder = response.extensions().get::<UsageCell>().is_some();
         let response = Tap::install(response);

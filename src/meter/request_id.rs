@@ -5,7 +5,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 use pin_project_lite::pin_project;
@@ -173,9 +173,11 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let mut response = ready!(this.call.poll(cx))?;
-        response.headers_mut().insert(&X_REQUEST_ID, this.id.show());
-        Poll::Ready(Ok(response))
+        let mut answer = this.call.poll(cx);
+        if let Poll::Ready(Ok(response)) = &mut answer {
+            response.headers_mut().insert(&X_REQUEST_ID, this.id.show());
+        }
+        answer
     }
 }
 

@@ -1,5 +1,6 @@
 //! What was tried upstream for one request.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use http::{Extensions, StatusCode};
@@ -29,12 +30,19 @@ use crate::error::ApiError;
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct Attempts {
-    list: Arc<Mutex<List>>,
+    shared: Arc<Shared>,
     model: Option<Arc<str>>,
     /// How many there were before whoever has this handle was asked.
     pub(super) from: usize,
     /// Who may answer in the place of whoever has this handle.
     scope: Option<Arc<Scope>>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    list: Mutex<List>,
+    /// How many there are in it, for whoever only wants to know that.
+    count: AtomicUsize,
 }
 
 /// Hardly any request needs more than one attempt: the first one has no allocation of its own.
@@ -110,7 +118,7 @@ impl Attempts {
     /// before, by a layer outside that tries again, is not among them.
     pub fn of(request: &mut Extensions) -> Self {
         let attempts = request.get_or_insert_default::<Self>().clone();
-        let from = attempts.lock().count();
+        let from = attempts.all();
         Self { from, ..attempts }
     }
 
@@ -119,7 +127,7 @@ impl Attempts {
         let inside = request.get_or_insert_default::<Self>();
         inside.scope = Some(Arc::new(Scope::inside(inside.scope.take())));
         inside.from = 0;
-        Self { from: inside.lock().count(), ..inside.clone() }
+        Self { from: inside.all(), ..inside.clone() }
     }
 
     /// Puts this handle into a request. An earlier one makes place for it, which is cheaper than
@@ -150,10 +158,11 @@ impl Attempts {
         let mut list = self.lock();
         if list.first.is_none() {
             list.first = Some(attempt);
-            return 0;
+        } else {
+            list.more.push(attempt);
         }
-        list.more.push(attempt);
-        list.more.len()
+        self.shared.count.store(list.count(), Ordering::Release);
+        list.count() - 1
     }
 
     /// The provider has answered this attempt with this status.
@@ -211,7 +220,7 @@ impl Attempts {
 
     /// How many there were so far.
     pub fn count(&self) -> u32 {
-        u32::try_from(self.lock().count().saturating_sub(self.from)).unwrap_or(u32::MAX)
+        u32::try_from(self.all().saturating_sub(self.from)).unwrap_or(u32::MAX)
     }
 
     /// All of them, in order.
@@ -220,7 +229,12 @@ impl Attempts {
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, List> {
-        self.list.lock().unwrap_or_else(PoisonError::into_inner)
+        self.shared.list.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many there are, with those from before this handle.
+    fn all(&self) -> usize {
+        self.shared.count.load(Ordering::Acquire)
     }
 }
 

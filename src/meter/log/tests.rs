@@ -260,6 +260,18 @@ fn whoever_waits_at_the_same_time_shares_one_write_and_one_trip_to_the_disk() {
 }
 
 #[test]
+fn whoever_writes_writes_for_those_who_wait() {
+    let folder = Folder::new();
+    let (log, file, _) = scripted(&folder, LogOptions::new());
+    log.shared().hand_over(b"{\"id\":\"a\"}\n");
+    log.record(&receipt("b", NOON));
+    assert_eq!((file.appends.load(Ordering::SeqCst), file.ids().len(), log.stats().written), (1, 2, 2));
+    log.record(&receipt("c", NOON));
+    assert_eq!((file.appends.load(Ordering::SeqCst), log.stats().written), (2, 3));
+    assert_eq!(file.ids(), ["a", "b", "c"]);
+}
+
+#[test]
 fn half_a_line_is_finished_before_anything_else() {
     let folder = Folder::new();
     let (log, file, told) = scripted(&folder, LogOptions::new());

@@ -229,6 +229,14 @@ impl Shared {
         lock(&self.queue).taken
     }
 
+    /// Hands a line over, as somebody does who then waits.
+    #[cfg(test)]
+    pub(super) fn hand_over(&self, line: &[u8]) {
+        let mut queue = lock(&self.queue);
+        queue.lines.extend_from_slice(line);
+        queue.taken += 1;
+    }
+
     #[cfg(test)]
     pub(super) fn writer(&self) -> MutexGuard<'_, Writer> {
         lock(&self.writer)
