@@ -7,7 +7,7 @@ use bytes::BufMut;
 
 use super::sink::{Citation, Reasoning, ReasoningPiece, Seen};
 use crate::json::{Text, write_str, write_u64};
-use crate::usage::UsageCell;
+use crate::usage::{Observed, UsageCell};
 
 /// How long a provider's id or name of the model may be, in bytes: every chunk of an answer repeats them.
 const MAX_NAME: usize = 1024;
@@ -163,10 +163,19 @@ pub(super) fn write_citation(out: &mut impl BufMut, citation: &Citation<'_>) {
 impl Seen<'_> {
     pub(super) fn record(self, cell: &UsageCell) {
         match self {
-            Self::Model(model) => cell.record(|seen| seen.model = Some(model.to_str().into_owned())),
-            Self::Finish(reason) => cell.record(|seen| seen.finish_reason = Some(reason.to_str().into_owned())),
-            Self::Usage(usage) => cell.record(|seen| seen.usage = Some(usage)),
             Self::Text(bytes) => cell.add_text(bytes),
+            once => cell.record(|seen| once.note(seen)),
+        }
+    }
+
+    /// What an answer says once, and not with each of its events.
+    #[inline(never)]
+    fn note(self, seen: &mut Observed) {
+        match self {
+            Self::Model(model) => seen.model = Some(model.to_str().into_owned()),
+            Self::Finish(reason) => seen.finish_reason = Some(reason.to_str().into_owned()),
+            Self::Usage(usage) => seen.usage = Some(usage),
+            Self::Text(_) => {} // counted without the lock
         }
     }
 }

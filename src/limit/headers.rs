@@ -32,6 +32,9 @@ pub(super) fn set_left(headers: &mut HeaderMap, left: &Left) {
         let unsaid = both.iter().filter(|(_, allowance)| allowance.is_none());
         unsaid.flat_map(|(names, _)| *names).for_each(|name| drop(headers.remove(name)));
     }
+    if said == 0 {
+        return;
+    }
     // All values are in one allocation.
     let mut text = Vec::with_capacity(said * 3 * LONGEST);
     let mut ends = [0; 6];
