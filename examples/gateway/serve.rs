@@ -1,10 +1,12 @@
 //! The server around the stack: HTTP/1.1 and HTTP/2 without TLS, with a limit to every wait.
 
 use std::convert::Infallible;
+use std::future::poll_fn;
 use std::io;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 
 use http::{Request, Response};
@@ -184,11 +186,13 @@ async fn speaks_http2(stream: &TcpStream) -> io::Result<bool> {
 
 /// The clock of hyper starts when it has begun to read, so a silent connection needs a clock of ours.
 async fn to_the_end(connection: impl Future, asked: Arc<AtomicBool>) {
-    let mut connection = pin!(connection);
-    let ended = timeout(HEAD, &mut connection).await.is_ok();
-    if !ended && asked.load(Ordering::Relaxed) {
-        let _ = connection.await;
-    }
+    let (mut connection, mut silence) = (pin!(connection), pin!(sleep(HEAD)));
+    poll_fn(|cx| match connection.as_mut().poll(cx) {
+        Poll::Ready(_) => Poll::Ready(()),
+        Poll::Pending if asked.load(Ordering::Relaxed) => Poll::Pending,
+        Poll::Pending => silence.as_mut().poll(cx),
+    })
+    .await;
 }
 
 /// Completes when the process was told to stop so many times. From the call on, not from the first poll, a signal counts.

@@ -107,11 +107,10 @@ impl Attempts {
 
     /// The same, for a layer that may [give up](Self::give_up) what is inside of it, and answers in its place.
     pub fn enclose(request: &mut Extensions) -> Self {
-        let inside = request.get_or_insert_default::<Self>();
-        let from = inside.lock().count();
-        inside.scope = Some(Arc::new(Scope::inside(inside.scope.take())));
-        inside.from = 0;
-        Self { from, ..inside.clone() }
+        let mut attempts = Self::of(request);
+        attempts.scope = Some(Arc::new(Scope::inside(attempts.scope.take())));
+        request.insert(Self { from: 0, ..attempts.clone() });
+        attempts
     }
 
     /// An empty list.
