@@ -8,7 +8,7 @@ use tower_completions::translate::InvalidConfig;
 use tower_completions::{ChatRequest, Model};
 
 use super::config::{self, Config, Retry};
-use super::provider::{Connected, connect, without_headers};
+use super::provider::{Connected, anonymous, connect};
 
 /// The models in the order of the file.
 pub(crate) fn models(config: &Config, client: &Client) -> Result<Vec<Model>, InvalidConfig> {
@@ -35,8 +35,7 @@ fn build(model: &config::Model, config: &Config, providers: &[(&str, Box<dyn Con
         };
         let targets = Targets::new(model.targets.iter().filter_map(target));
         let targets = targets.balance(balance(model.balance)).health(health(model, &config.health));
-        let service =
-            ServiceBuilder::new().map_request(without_headers).retry(retry).map_request(stick).service(targets);
+        let service = ServiceBuilder::new().map_request(anonymous).retry(retry).map_request(stick).service(targets);
         Model::new(model.id.as_str(), service)
     };
     let built = built

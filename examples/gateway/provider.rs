@@ -6,6 +6,7 @@ use http_body::Body;
 use http_body_util::Full;
 use tower::{Service, ServiceBuilder};
 use tower_completions::client::Client;
+use tower_completions::meter::RequestId;
 use tower_completions::mock::Mock;
 use tower_completions::route::{RetryPolicy, Target};
 use tower_completions::timeout::TimeoutLayer;
@@ -14,7 +15,7 @@ use tower_completions::translate::openai::Profile;
 use tower_completions::translate::{
     Anthropic, Azure, Bedrock, Dialect, Gemini, InvalidConfig, OpenAi, anthropic, bedrock, gemini,
 };
-use tower_completions::{BoxError, ChatRequest, Model, Secret, TranslateLayer};
+use tower_completions::{BoxError, ChatRequest, Model, Principal, Secret, TranslateLayer};
 
 use super::config::{Config, Language, Place, Provider, Signing, Timeouts};
 
@@ -34,7 +35,7 @@ where
     B: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
 {
     fn model(&self, id: &str, retry: RetryPolicy) -> Model {
-        Model::new(id, ServiceBuilder::new().map_request(without_headers).retry(retry).service(self.clone()))
+        Model::new(id, ServiceBuilder::new().map_request(anonymous).retry(retry).service(self.clone()))
     }
 
     fn target(&self, name: String) -> Target {
@@ -42,9 +43,12 @@ where
     }
 }
 
-/// No provider gets the client's headers: whoever keeps the request to send it again needs no copy of them.
-pub(crate) fn without_headers(mut request: Request<ChatRequest>) -> Request<ChatRequest> {
+/// No provider is told who asks, nor what was in the client's headers: whoever keeps a request to send it again needs no copy
+/// of that.
+pub(crate) fn anonymous(mut request: Request<ChatRequest>) -> Request<ChatRequest> {
     *request.headers_mut() = HeaderMap::new();
+    request.extensions_mut().remove::<Principal>();
+    request.extensions_mut().remove::<RequestId>();
     request
 }
 
