@@ -8,8 +8,10 @@ pub(crate) const EVENTS: &str = "text/event-stream";
 
 /// Whether a `Content-Type` is this media type, in any case and with any parameters.
 pub(crate) fn is(content_type: &HeaderValue, media_type: &str) -> bool {
-    let essence = content_type.as_bytes().split(|&byte| byte == b';').next().unwrap_or_default();
-    essence.trim_ascii().eq_ignore_ascii_case(media_type.as_bytes())
+    let value = content_type.as_bytes().trim_ascii_start();
+    let Some((essence, rest)) = value.split_at_checked(media_type.len()) else { return false };
+    let is_whole = matches!(rest.trim_ascii_start(), [] | [b';', ..]);
+    is_whole && essence.eq_ignore_ascii_case(media_type.as_bytes())
 }
 
 /// Whether a body is compressed, or whatever else its `Content-Encoding` may say.
@@ -41,6 +43,8 @@ mod tests {
             ("application/json", true, false),
             ("Application/JSON ; charset=utf-8", true, false),
             ("application/json;", true, false),
+            (" \tapplication/json \t", true, false),
+            ("application/json x", false, false),
             ("application/jsonp", false, false),
             ("application/json, text/plain", false, false),
             ("text/event-stream; charset=utf-8", false, true),

@@ -7,6 +7,9 @@ use memchr::memmem;
 /// The first piece of the pattern has to begin the text, the last has to end it, and each between is taken where it is
 /// first found: no later place could leave more room for the rest, so nothing is ever tried twice.
 pub(crate) fn matches(pattern: &str, text: &str) -> bool {
+    if pattern == "*" {
+        return true;
+    }
     let (pattern, text) = (pattern.as_bytes(), text.as_bytes());
     let Some(first) = memchr::memchr(b'*', pattern) else { return pattern == text };
     let last = memchr::memrchr(b'*', pattern).unwrap_or(first);

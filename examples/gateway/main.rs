@@ -18,6 +18,7 @@ mod provider;
 mod reload;
 mod serve;
 mod stack;
+mod upload;
 
 use std::env;
 use std::fmt::Display;

@@ -3,12 +3,12 @@
 use http::Request;
 use tower::ServiceBuilder;
 use tower_completions::client::Client;
-use tower_completions::route::{self, RetryPolicy, StickyKey, Target, Targets};
+use tower_completions::route::{self, RetryPolicy, StickyKey, Targets};
 use tower_completions::translate::InvalidConfig;
 use tower_completions::{ChatRequest, Model};
 
 use super::config::{self, Config, Retry};
-use super::provider::{Connected, connect};
+use super::provider::{Connected, anonymous, connect};
 
 /// The models in the order of the file.
 pub(crate) fn models(config: &Config, client: &Client) -> Result<Vec<Model>, InvalidConfig> {
@@ -17,25 +17,26 @@ pub(crate) fn models(config: &Config, client: &Client) -> Result<Vec<Model>, Inv
     Ok(config.models.iter().filter_map(|model| build(model, config, &providers)).collect())
 }
 
-fn build(model: &config::Model, config: &Config, providers: &[(&str, Connected)]) -> Option<Model> {
+fn build(model: &config::Model, config: &Config, providers: &[(&str, Box<dyn Connected>)]) -> Option<Model> {
     let connected = |target: &config::Target| {
         let (_, service) = providers.iter().find(|(name, _)| *name == target.provider)?;
-        Some(service.clone())
+        Some(service)
     };
-    let retry = ServiceBuilder::new().retry(policy(&config.retry));
+    let retry = policy(&config.retry);
     let first = model.targets.first()?;
     // One that nobody stands in for is asked whether it is well or not: its health is nobody's business.
     let built = if model.targets.len() == 1 && model.fallbacks.is_empty() {
-        Model::new(model.id.as_str(), retry.service(connected(first)?)).upstream(first.upstream.as_str())
+        connected(first)?.model(&model.id, retry).upstream(first.upstream.as_str())
     } else {
         let target = |target: &config::Target| {
             let name = format!("{}/{}", target.provider, target.upstream);
-            let built = Target::new(name, connected(target)?);
+            let built = connected(target)?.target(name);
             Some(built.upstream(target.upstream.as_str()).weight(target.weight))
         };
         let targets = Targets::new(model.targets.iter().filter_map(target));
         let targets = targets.balance(balance(model.balance)).health(health(model, &config.health));
-        Model::new(model.id.as_str(), retry.map_request(stick).service(targets))
+        let service = ServiceBuilder::new().map_request(anonymous).retry(retry).map_request(stick).service(targets);
+        Model::new(model.id.as_str(), service)
     };
     let built = built
         .owned_by(first.provider.as_str())

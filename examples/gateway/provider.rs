@@ -1,29 +1,63 @@
 //! The services of the providers: a dialect over an HTTP client, or over a mock.
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{HeaderMap, Request, Response};
 use http_body::Body;
 use http_body_util::Full;
-use tower::util::BoxCloneSyncService;
 use tower::{Service, ServiceBuilder};
 use tower_completions::client::Client;
+use tower_completions::meter::RequestId;
 use tower_completions::mock::Mock;
-use tower_completions::route::BoxBody;
+use tower_completions::route::{RetryPolicy, Target};
 use tower_completions::timeout::TimeoutLayer;
 use tower_completions::translate::bedrock::{Credentials, SigV4Layer};
 use tower_completions::translate::openai::Profile;
 use tower_completions::translate::{
     Anthropic, Azure, Bedrock, Dialect, Gemini, InvalidConfig, OpenAi, anthropic, bedrock, gemini,
 };
-use tower_completions::{BoxError, ChatRequest, Secret, TranslateLayer};
+use tower_completions::{BoxError, ChatRequest, Model, Principal, Secret, TranslateLayer};
 
 use super::config::{Config, Language, Place, Provider, Signing, Timeouts};
 
 /// The service of a provider, which all its models share.
-pub(crate) type Connected = BoxCloneSyncService<Request<ChatRequest>, Response<BoxBody>, BoxError>;
+pub(crate) trait Connected {
+    /// A model that is asked there and nowhere else.
+    fn model(&self, id: &str, retry: RetryPolicy) -> Model;
+
+    /// The provider as one of several places where a model is asked.
+    fn target(&self, name: String) -> Target;
+}
+
+impl<S, B> Connected for S
+where
+    S: Service<Request<ChatRequest>, Response = Response<B>, Error = BoxError, Future: Send> + Clone + Send + Sync,
+    S: 'static,
+    B: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+{
+    fn model(&self, id: &str, retry: RetryPolicy) -> Model {
+        Model::new(id, ServiceBuilder::new().map_request(anonymous).retry(retry).service(self.clone()))
+    }
+
+    fn target(&self, name: String) -> Target {
+        Target::new(name, self.clone())
+    }
+}
+
+/// No provider is told who asks, nor what was in the client's headers: whoever keeps a request to send it again needs no copy
+/// of that.
+pub(crate) fn anonymous(mut request: Request<ChatRequest>) -> Request<ChatRequest> {
+    *request.headers_mut() = HeaderMap::new();
+    request.extensions_mut().remove::<Principal>();
+    request.extensions_mut().remove::<RequestId>();
+    request
+}
 
 /// Makes the service of a provider.
-pub(crate) fn connect(provider: &Provider, config: &Config, client: &Client) -> Result<Connected, InvalidConfig> {
+pub(crate) fn connect(
+    provider: &Provider,
+    config: &Config,
+    client: &Client,
+) -> Result<Box<dyn Connected>, InvalidConfig> {
     match provider.language {
         Language::OpenAi => over_http(provider, config, client, openai(provider)?, Mock::openai),
         Language::Anthropic => over_http(provider, config, client, anthropic(provider, config)?, Mock::anthropic),
@@ -48,7 +82,7 @@ fn over_http<D>(
     client: &Client,
     dialect: D,
     mock: fn() -> Mock,
-) -> Result<Connected, InvalidConfig>
+) -> Result<Box<dyn Connected>, InvalidConfig>
 where
     D: Dialect<Decoder: Send> + Send + Sync + 'static,
 {
@@ -133,7 +167,7 @@ fn signer(signing: &Signing) -> Result<SigV4Layer<Credentials>, InvalidConfig> {
     SigV4Layer::new(&signing.region, credentials)
 }
 
-fn serving<D, S, B>(provider: &Provider, timeouts: &Timeouts, dialect: D, http: S) -> Connected
+fn serving<D, S, B>(provider: &Provider, timeouts: &Timeouts, dialect: D, http: S) -> Box<dyn Connected>
 where
     D: Dialect<Decoder: Send> + Send + Sync + 'static,
     S: Service<Request<Full<Bytes>>, Response = Response<B>> + Clone + Send + Sync + 'static,
@@ -147,10 +181,6 @@ where
         .first_token(timeouts.first_token)
         .idle(timeouts.idle)
         .total(timeouts.total);
-    let service = ServiceBuilder::new()
-        .map_response(|response: Response<_>| response.map(BoxBody::new))
-        .layer(timeouts)
-        .layer(TranslateLayer::new(dialect).provider(provider.name.as_str()))
-        .service(http);
-    BoxCloneSyncService::new(service)
+    let translate = TranslateLayer::new(dialect).provider(provider.name.as_str());
+    Box::new(ServiceBuilder::new().layer(timeouts).layer(translate).service(http))
 }

@@ -1,13 +1,7 @@
 //! Another stack for the requests to come, while those of the old one go on.
 
-use std::convert::Infallible;
 use std::io;
 use std::sync::{Arc, PoisonError, RwLock};
-use std::task::{Context, Poll};
-
-use http::Request;
-use tower::util::Oneshot;
-use tower::{Service, ServiceExt};
 
 /// A stack that can be exchanged. Each request takes the one that is there when it comes, and keeps it to its end.
 pub(crate) struct Exchange<S>(Arc<RwLock<S>>);
@@ -22,27 +16,16 @@ impl<S> Exchange<S> {
     }
 }
 
-impl<S> Clone for Exchange<S> {
-    fn clone(&self) -> Self {
-        Self(self.0.clone())
+impl<S: Clone> Exchange<S> {
+    /// The one that is there.
+    pub(crate) fn get(&self) -> S {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
-impl<S, B> Service<Request<B>> for Exchange<S>
-where
-    S: Service<Request<B>, Error = Infallible> + Clone,
-{
-    type Response = S::Response;
-    type Error = Infallible;
-    type Future = Oneshot<S, Request<B>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, request: Request<B>) -> Self::Future {
-        let stack = self.0.read().unwrap_or_else(PoisonError::into_inner).clone();
-        stack.oneshot(request)
+impl<S> Clone for Exchange<S> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
     }
 }
 

@@ -1,21 +1,27 @@
 //! The server around the stack: HTTP/1.1 and HTTP/2 without TLS, with a limit to every wait.
 
+use std::convert::Infallible;
+use std::future::poll_fn;
 use std::io;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 
+use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
+use hyper::service::Service;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
-use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::time::{sleep, timeout};
 use tower::ServiceExt;
+use tower::util::Oneshot;
 
+use super::reload::Exchange;
 use super::stack::Gateway;
 
 /// How many connections there may be at most; more wait to be accepted.
@@ -46,7 +52,7 @@ pub(crate) struct End<Stop, Hurry> {
 /// Serves until told to stop, and then until the answers in progress have ended, within bounds.
 pub(crate) async fn serve<S: Gateway<Incoming>>(
     listener: TcpListener,
-    stack: S,
+    stack: Exchange<S>,
     end: End<impl Future<Output = ()>, impl Future<Output = ()>>,
 ) {
     let (closing, open) = watch::channel(());
@@ -127,7 +133,7 @@ impl Server {
     ///
     /// Each connection is in a box of its own kind, and so is each answer: ten thousand open streams are a matter of how
     /// large these are. hyper-util's own choice between the two would double the buffer that it reads into.
-    async fn connection<S: Gateway<Incoming>>(&self, stream: TcpStream, stack: S, watcher: Watcher) {
+    async fn connection<S: Gateway<Incoming>>(&self, stream: TcpStream, stack: Exchange<S>, watcher: Watcher) {
         let mut open = self.open.clone();
         let is_http2 = tokio::select! {
             spoken = timeout(HEAD, speaks_http2(&stream)) => spoken,
@@ -136,19 +142,30 @@ impl Server {
         let Ok(Ok(is_http2)) = is_http2 else { return };
         drop(open);
         let asked = Arc::new(AtomicBool::new(false));
-        let service = stack.map_future(Box::pin).map_request({
-            let asked = asked.clone();
-            move |request| {
-                asked.store(true, Ordering::Relaxed);
-                request
-            }
-        });
-        let (io, service) = (TokioIo::new(stream), TowerToHyperService::new(service));
+        let (io, service) = (TokioIo::new(stream), Answers { stack, asked: asked.clone() });
         if is_http2 {
             Box::pin(to_the_end(watcher.watch(self.http2.serve_connection(io, service)), asked)).await;
         } else {
             Box::pin(to_the_end(watcher.watch(self.http1.serve_connection(io, service)), asked)).await;
         }
+    }
+}
+
+/// What answers the requests of one connection, each with the stack that is there when it comes.
+struct Answers<S> {
+    stack: Exchange<S>,
+    /// Whether there were any.
+    asked: Arc<AtomicBool>,
+}
+
+impl<S: Gateway<Incoming>> Service<Request<Incoming>> for Answers<S> {
+    type Response = Response<S::Body>;
+    type Error = Infallible;
+    type Future = Pin<Box<Oneshot<S, Request<Incoming>>>>;
+
+    fn call(&self, request: Request<Incoming>) -> Self::Future {
+        self.asked.store(true, Ordering::Relaxed);
+        Box::pin(self.stack.get().oneshot(request))
     }
 }
 
@@ -169,11 +186,13 @@ async fn speaks_http2(stream: &TcpStream) -> io::Result<bool> {
 
 /// The clock of hyper starts when it has begun to read, so a silent connection needs a clock of ours.
 async fn to_the_end(connection: impl Future, asked: Arc<AtomicBool>) {
-    let mut connection = pin!(connection);
-    let ended = timeout(HEAD, &mut connection).await.is_ok();
-    if !ended && asked.load(Ordering::Relaxed) {
-        let _ = connection.await;
-    }
+    let (mut connection, mut silence) = (pin!(connection), pin!(sleep(HEAD)));
+    poll_fn(|cx| match connection.as_mut().poll(cx) {
+        Poll::Ready(_) => Poll::Ready(()),
+        Poll::Pending if asked.load(Ordering::Relaxed) => Poll::Pending,
+        Poll::Pending => silence.as_mut().poll(cx),
+    })
+    .await;
 }
 
 /// Completes when the process was told to stop so many times. From the call on, not from the first poll, a signal counts.
@@ -204,10 +223,7 @@ pub(crate) fn told_to_stop(times: usize) -> io::Result<impl Future<Output = ()>>
 
 #[cfg(test)]
 mod tests {
-    use std::convert::Infallible;
-
     use bytes::Bytes;
-    use http::{Request, Response};
     use http_body_util::{BodyExt, Full};
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::sync::oneshot;
@@ -221,12 +237,12 @@ mod tests {
     }
 
     /// Says how long the request's body was, after a time.
-    fn slow(delay: Duration) -> impl Gateway<Incoming> {
-        tower::service_fn(move |request: Request<Incoming>| async move {
+    fn slow(delay: Duration) -> Exchange<impl Gateway<Incoming>> {
+        Exchange::new(tower::service_fn(move |request: Request<Incoming>| async move {
             let length = request.into_body().collect().await.map_or(0, |body| body.to_bytes().len());
             sleep(delay).await;
             Ok::<_, Infallible>(Response::new(Full::new(Bytes::from(length.to_string()))))
-        })
+        }))
     }
 
     /// An end with time enough, if it is ever told to stop.

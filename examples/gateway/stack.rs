@@ -2,7 +2,6 @@
 
 use std::convert::Infallible;
 use std::error::Error;
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -13,14 +12,11 @@ use tower_completions::limit::UsageEndpoint;
 use tower_completions::meter::RequestIdLayer;
 use tower_completions::price::PriceBook;
 use tower_completions::{AuthLayer, BoxError, ChatLayer, Endpoint, ModelFilter, ModelRouter};
-use tower_http::timeout::RequestBodyTimeoutLayer;
 
 use super::config::Config;
 use super::kept::Kept;
+use super::upload::Upload;
 use super::{ledger, models};
-
-/// How long a client may pause while it sends its request.
-const UPLOAD_PAUSE: Duration = Duration::from_secs(30);
 
 /// Builds the stack for requests with this type of body, on what is kept of an earlier one.
 pub(crate) fn stack<B>(config: &Config, kept: &mut Kept) -> Result<impl Gateway<B> + use<B>, Box<dyn Error>>
@@ -43,7 +39,7 @@ where
     let chat = ServiceBuilder::new()
         .layer(kept.shed(config))
         .layer(KeepAliveLayer::new(config.keep_alive))
-        .layer(RequestBodyTimeoutLayer::new(UPLOAD_PAUSE))
+        .map_request(|request: Request<B>| request.map(Upload::new))
         .layer(ChatLayer::new())
         .layer(meter)
         .layer(kept.drain())
@@ -79,6 +75,8 @@ where
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use http::StatusCode;
     use http_body_util::BodyExt;
     use serde_json::{Value, json};

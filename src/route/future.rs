@@ -5,10 +5,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use http::{Request, Response};
-use pin_project_lite::pin_project;
-use tower::util::Oneshot;
 
-use super::boxed::{BoxBody, BoxService};
+use super::boxed::{Answer, BoxBody, Call};
 use super::fallback::{Chain, is_passed_over};
 use super::router::Registry;
 use super::served::{name_server, note};
@@ -17,24 +15,15 @@ use crate::chat::ChatRequest;
 use crate::error::{ApiError, BoxError, FailureClass};
 use crate::usage::Attempts;
 
-type Call = Oneshot<BoxService, Request<ChatRequest>>;
-type Answer = Result<Response<BoxBody>, BoxError>;
-
-pin_project! {
-    /// The answer of the model that [`ModelRouter`](super::ModelRouter) found, or of one that stands in for it.
-    #[must_use = "futures do nothing unless polled"]
-    pub struct ResponseFuture {
-        #[pin]
-        state: State,
-    }
+/// The answer of the model that [`ModelRouter`](super::ModelRouter) found, or of one that stands in for it.
+#[must_use = "futures do nothing unless polled"]
+pub struct ResponseFuture {
+    state: State,
 }
 
-pin_project! {
-    #[project = StateProj]
-    enum State {
-        NotFound { model: Arc<str> },
-        Calling { #[pin] call: Call, route: Route },
-    }
+enum State {
+    NotFound { model: Arc<str> },
+    Calling { call: Call, route: Route },
 }
 
 impl ResponseFuture {
@@ -82,7 +71,7 @@ impl Route {
         self.begun = self.attempts.count();
         let mut request = request.map(|chat| model.prepare(chat));
         self.attempts.for_model(model.id().clone()).put(request.extensions_mut());
-        Oneshot::new(model.service(), request)
+        model.ask(request)
     }
 
     /// Whoever was tried has answered: `Some` if that is what the client gets.
@@ -139,24 +128,20 @@ impl Future for ResponseFuture {
     type Output = Result<Response<ResponseBody<BoxBody>>, BoxError>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut state = self.project().state;
+        let (call, route) = match &mut self.get_mut().state {
+            State::NotFound { model } => return Poll::Ready(Ok(ApiError::model_not_found(model).into_response())),
+            State::Calling { call, route } => (call, route),
+        };
         loop {
-            match state.as_mut().project() {
-                StateProj::NotFound { model } => {
-                    return Poll::Ready(Ok(ApiError::model_not_found(model).into_response()));
-                }
-                StateProj::Calling { mut call, route } => {
-                    let answer = ready!(call.as_mut().poll(cx));
-                    if let Some(answer) = route.answered(answer) {
-                        return Poll::Ready(route.finish(answer));
-                    }
-                    match route.next() {
-                        Some(next) => call.set(next),
-                        None => {
-                            let answer = route.failed();
-                            return Poll::Ready(route.finish(answer));
-                        }
-                    }
+            let answer = ready!(call.as_mut().poll(cx));
+            if let Some(answer) = route.answered(answer) {
+                return Poll::Ready(route.finish(answer));
+            }
+            match route.next() {
+                Some(next) => *call = next,
+                None => {
+                    let answer = route.failed();
+                    return Poll::Ready(route.finish(answer));
                 }
             }
         }

@@ -7,7 +7,7 @@ use http::{Request, Response};
 use http_body::Body;
 use tower_service::Service;
 
-use super::boxed::{BoxService, boxed};
+use super::boxed::{Asks, Call};
 use super::fallback::{Chain, Fallbacks};
 use crate::chat::ChatRequest;
 use crate::error::BoxError;
@@ -20,7 +20,7 @@ pub struct Model {
     upstream: Option<Arc<str>>,
     owned_by: Arc<str>,
     created: u64,
-    service: BoxService,
+    service: Asks,
     fallbacks: Fallbacks,
 }
 
@@ -42,7 +42,7 @@ impl Model {
             upstream: None,
             owned_by: "tower-completions".into(),
             created: seconds(SystemTime::now()),
-            service: boxed(service),
+            service: Arc::new(service),
             fallbacks: Fallbacks::default(),
         }
     }
@@ -107,8 +107,9 @@ impl Model {
         if chat.model() == &**name { chat } else { chat.with_model(name.clone()) }
     }
 
-    pub(super) fn service(&self) -> BoxService {
-        self.service.clone()
+    /// Asks the service.
+    pub(super) fn ask(&self, request: Request<ChatRequest>) -> Call {
+        self.service.ask(request)
     }
 
     /// Appends [OpenAI's model object](https://platform.openai.com/docs/api-reference/models/object).

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Response};
+use http::{HeaderName, HeaderValue, Response};
 use http_body::Body;
 
 use crate::error::{ApiError, BoxError, FailureClass};
@@ -11,6 +11,10 @@ use crate::usage::{Attempts, Served, UsageCell};
 
 /// Who serves what no provider does.
 const IN_PROCESS: &str = "in-process";
+
+const SERVED_MODEL: HeaderName = HeaderName::from_static("x-served-model");
+const SERVED_PROVIDER: HeaderName = HeaderName::from_static("x-served-provider");
+const SERVED_ATTEMPTS: HeaderName = HeaderName::from_static("x-served-attempts");
 
 /// Says who served: in the extension for the layers outside, in headers for the client. An answer that nobody served,
 /// because it was refused on the way, names nobody.
@@ -23,23 +27,19 @@ pub(super) fn name_server(response: &mut Response<impl Body<Data = Bytes>>, mode
         let served = Served { attempts: attempts.max(1), ..Served::new(IN_PROCESS, model.clone()) };
         response.extensions_mut().insert(served);
     }
-    if let Some(served) = response.extensions().get::<Served>().filter(|_| is_success).cloned() {
-        let headers = response.headers_mut();
-        set(headers, HeaderName::from_static("x-served-model"), &served.model);
-        set(headers, HeaderName::from_static("x-served-provider"), &served.provider);
-    }
-    if attempts > 0 {
-        response.headers_mut().insert(HeaderName::from_static("x-served-attempts"), attempts.into());
+    let served = response.extensions().get::<Served>().filter(|_| is_success);
+    let (model, provider) = served.map_or((None, None), |served| (shown(&served.model), shown(&served.provider)));
+    let attempts = (attempts > 0).then(|| attempts.into());
+    for (name, value) in [(SERVED_MODEL, model), (SERVED_PROVIDER, provider), (SERVED_ATTEMPTS, attempts)] {
+        if let Some(value) = value {
+            response.headers_mut().insert(name, value);
+        }
     }
 }
 
-/// Sets a header, unless the value is one that clients would not read as it was meant.
-fn set(headers: &mut HeaderMap, name: HeaderName, value: &str) {
-    if let Ok(value) = HeaderValue::from_str(value)
-        && value.to_str().is_ok()
-    {
-        headers.insert(name, value);
-    }
+/// A name as a header, unless clients would not read it as it was meant.
+fn shown(name: &str) -> Option<HeaderValue> {
+    name.is_ascii().then(|| HeaderValue::from_str(name).ok())?
 }
 
 /// Writes down what a service of the host's own does not: that it was asked, if it was, and how that failed.

@@ -5,14 +5,15 @@ use std::time::Duration;
 use http::{Request, Response};
 use http_body_util::BodyExt;
 use tokio::time::Instant;
-use tower::Layer;
+use tower::util::BoxCloneSyncService;
+use tower::{Layer, ServiceExt};
 
-use super::boxed::{BoxService, boxed};
-use super::{Target, Targets};
+use super::{BoxBody, Target, Targets};
 use crate::chat::ChatRequest;
 use crate::clock::Clock;
+use crate::error::BoxError;
 use crate::mock::Mock;
-use crate::translate::{Anthropic, OpenAi, TranslateLayer};
+use crate::translate::{Anthropic, Dialect, OpenAi, TranslateLayer};
 use crate::usage::Attempts;
 
 /// tokio's clock, which a test can pause.
@@ -40,12 +41,20 @@ pub(super) fn with(model: &str, more: &str) -> Request<ChatRequest> {
     Request::new(ChatRequest::from_bytes(body).unwrap())
 }
 
+type BoxService = BoxCloneSyncService<Request<ChatRequest>, Response<BoxBody>, BoxError>;
+
+/// A dialect over a mock.
+fn over(mock: &Mock, dialect: impl Dialect<Decoder: Send> + Send + Sync + 'static, provider: &str) -> BoxService {
+    let service = TranslateLayer::new(dialect).provider(provider).layer(mock.clone()).map_err(Into::into);
+    BoxCloneSyncService::new(service.map_response(|response: Response<_>| response.map(BoxBody::new)))
+}
+
 pub(super) fn openai(mock: &Mock, provider: &str) -> BoxService {
-    boxed(TranslateLayer::new(OpenAi::new("http://h/v1").unwrap()).provider(provider).layer(mock.clone()))
+    over(mock, OpenAi::new("http://h/v1").unwrap(), provider)
 }
 
 pub(super) fn anthropic(mock: &Mock, provider: &str) -> BoxService {
-    boxed(TranslateLayer::new(Anthropic::new("http://h").unwrap()).provider(provider).layer(mock.clone()))
+    over(mock, Anthropic::new("http://h").unwrap(), provider)
 }
 
 /// Targets with these names, each an OpenAI-shaped mock.

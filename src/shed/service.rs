@@ -1,4 +1,3 @@
-use std::mem;
 use std::task::{Context, Poll};
 
 use http::{Request, Response};
@@ -35,12 +34,13 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        // The ready service leaves also for a refusal, so that one who is refused keeps no permit on an idle connection.
-        let clone = self.inner.clone();
-        let mut service = mem::replace(&mut self.inner, clone);
         match self.layer.admit(request.extensions()) {
-            Ok(place) => ResponseFuture::calling(service.call(request), place),
-            Err(error) => ResponseFuture::refused(error),
+            Ok(place) => ResponseFuture::calling(self.inner.call(request), place),
+            Err(error) => {
+                // The ready service leaves for a refusal, too, so that who is refused keeps no permit on an idle connection.
+                self.inner = self.inner.clone();
+                ResponseFuture::refused(error)
+            }
         }
     }
 }

@@ -26,7 +26,12 @@ const MAX_ERROR: usize = 64 << 10;
 const RETRY_HEADERS: [HeaderName; 3] =
     [RETRY_AFTER, HeaderName::from_static("retry-after-ms"), HeaderName::from_static("x-should-retry")];
 /// Where the providers put the id of a request: OpenAI and most others, Anthropic, Amazon, Azure.
-const REQUEST_IDS: [&str; 4] = ["x-request-id", "request-id", "x-amzn-requestid", "apim-request-id"];
+static REQUEST_IDS: [HeaderName; 4] = [
+    HeaderName::from_static("x-request-id"),
+    HeaderName::from_static("request-id"),
+    HeaderName::from_static("x-amzn-requestid"),
+    HeaderName::from_static("apim-request-id"),
+];
 const DROPPED_PARAMS: HeaderName = HeaderName::from_static("x-dropped-params");
 const UPSTREAM_REQUEST_ID: HeaderName = HeaderName::from_static("x-upstream-request-id");
 
@@ -236,13 +241,14 @@ where
                 response
             }
         };
-        let id = REQUEST_IDS.iter().find_map(|name| self.headers.get(*name));
+        let id = REQUEST_IDS.iter().find_map(|name| self.headers.get(name));
         for (name, value) in [(DROPPED_PARAMS, self.dropped.as_ref()), (UPSTREAM_REQUEST_ID, id)] {
             if let Some(value) = value {
                 response.headers_mut().insert(name, value.clone());
             }
         }
-        response.extensions_mut().insert(self.cell);
+        // Whoever wrote the answer may have put it there.
+        response.extensions_mut().get_or_insert_with(|| self.cell);
         response.extensions_mut().insert(self.served);
         response
     }

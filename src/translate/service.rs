@@ -3,7 +3,8 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::header::ACCEPT_ENCODING;
-use http::{HeaderValue, Method, Request, Response};
+use http::request::Parts;
+use http::{HeaderValue, Method, Request, Response, Version};
 use http_body::Body;
 use http_body_util::Full;
 use tower_service::Service;
@@ -54,7 +55,7 @@ impl<D: Dialect, S> Translate<D, S> {
             head: self.settings.answer_head(),
             max_answer: self.settings.max_answer,
             cell: UsageCell::new(),
-            served: Served::new(self.settings.provider.clone(), chat.model()),
+            served: Served::new(self.settings.provider.clone(), chat.model_name()),
             dropped: dropped_header(&upstream.dropped),
             attempt: None,
         });
@@ -72,14 +73,11 @@ fn dropped_header(dropped: &Dropped) -> Option<HeaderValue> {
 }
 
 /// The request that goes out: nothing of the client's but what the dialect wrote, and the extensions.
-fn outgoing(upstream: Upstream, extensions: http::Extensions) -> Request<Full<Bytes>> {
-    let mut request = Request::new(Full::new(upstream.body));
-    *request.method_mut() = Method::POST;
-    *request.uri_mut() = upstream.uri;
-    *request.headers_mut() = upstream.headers;
-    *request.extensions_mut() = extensions;
-    request.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-    request
+fn outgoing(upstream: Upstream, mut head: Parts) -> Request<Full<Bytes>> {
+    (head.method, head.uri, head.version) = (Method::POST, upstream.uri, Version::HTTP_11);
+    head.headers = upstream.headers;
+    head.headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    Request::from_parts(head, Full::new(upstream.body))
 }
 
 impl<D, S, B> Service<Request<ChatRequest>> for Translate<D, S>
@@ -102,7 +100,7 @@ where
         match self.encode(&chat) {
             Ok((upstream, mut answer)) => {
                 answer.attempt = Attempting::begin(&parts.extensions, &answer);
-                ResponseFuture::calling(self.inner.call(outgoing(upstream, parts.extensions)), answer)
+                ResponseFuture::calling(self.inner.call(outgoing(upstream, parts)), answer)
             }
             Err(error) => ResponseFuture::refused(error),
         }

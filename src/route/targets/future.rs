@@ -4,30 +4,22 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use http::{Request, Response};
-use pin_project_lite::pin_project;
-use tower::util::Oneshot;
 
 use super::body::TargetBody;
 use super::choice::StickyKey;
 use super::pool::{Pool, Trial};
 use crate::chat::ChatRequest;
 use crate::error::{BoxError, FailureClass};
-use crate::route::boxed::{BoxBody, BoxService};
+use crate::route::boxed::{Answer, Call};
 use crate::route::served::note;
 use crate::usage::Attempts;
 
-type Call = Oneshot<BoxService, Request<ChatRequest>>;
-type Answer = Result<Response<BoxBody>, BoxError>;
-
-pin_project! {
-    /// The answer of the target that [`Targets`](super::Targets) chose, or of the next one.
-    #[must_use = "futures do nothing unless polled"]
-    pub struct TargetsFuture {
-        // In this order: when both are dropped, the call is over before the target is free.
-        #[pin]
-        call: Option<Call>,
-        search: Search,
-    }
+/// The answer of the target that [`Targets`](super::Targets) chose, or of the next one.
+#[must_use = "futures do nothing unless polled"]
+pub struct TargetsFuture {
+    // In this order: when both are dropped, the call is over before the target is free.
+    call: Option<Call>,
+    search: Search,
 }
 
 /// One request on its way through the targets.
@@ -76,8 +68,7 @@ impl Search {
         })?;
         let is_last = self.tried.len() + 1 >= self.pool.entries.len();
         let request = if is_last { self.request.take() } else { self.request.clone() };
-        let target = trial.target();
-        let call = Oneshot::new(target.service.clone(), request?.map(|chat| target.prepare(chat)));
+        let call = trial.target().ask(request?);
         self.begun = self.attempts.as_ref().map_or(0, Attempts::count);
         self.trial = Some(trial);
         Some(call)
@@ -124,14 +115,13 @@ impl Future for TargetsFuture {
     type Output = Result<Response<TargetBody>, BoxError>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut this = self.project();
-        while let Some(call) = this.call.as_mut().as_pin_mut() {
-            let answer = ready!(call.poll(cx));
+        let this = self.get_mut();
+        while let Some(call) = &mut this.call {
+            let answer = ready!(call.as_mut().poll(cx));
             if let Some(answer) = this.search.answered(answer) {
                 return Poll::Ready(answer);
             }
-            let next = this.search.next();
-            this.call.set(next);
+            this.call = this.search.next();
         }
         Poll::Ready(this.search.failed())
     }

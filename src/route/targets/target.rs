@@ -8,13 +8,13 @@ use tower_service::Service;
 
 use crate::chat::ChatRequest;
 use crate::error::BoxError;
-use crate::route::boxed::{BoxService, boxed};
+use crate::route::boxed::{Asks, Call};
 
 /// One place where a model can be asked: a provider, a region, a key.
 #[derive(Clone)]
 pub struct Target {
     pub(super) name: Arc<str>,
-    pub(super) service: BoxService,
+    service: Asks,
     pub(super) weight: u32,
     upstream: Option<Arc<str>>,
 }
@@ -30,7 +30,7 @@ impl Target {
         B: Body<Data = Bytes> + Send + 'static,
         B::Error: Into<BoxError>,
     {
-        Self { name: name.into(), service: boxed(service), weight: 1, upstream: None }
+        Self { name: name.into(), service: Arc::new(service), weight: 1, upstream: None }
     }
 
     /// How much of the traffic it gets, compared with the others: 1 by default. With 0 it is asked when all others fail.
@@ -47,12 +47,12 @@ impl Target {
         self
     }
 
-    /// The request as this target gets it.
-    pub(super) fn prepare(&self, chat: ChatRequest) -> ChatRequest {
-        match &self.upstream {
+    /// Asks the service, under the model's name there.
+    pub(super) fn ask(&self, request: Request<ChatRequest>) -> Call {
+        self.service.ask(request.map(|chat| match &self.upstream {
             Some(name) => chat.with_model(name.clone()),
             None => chat,
-        }
+        }))
     }
 }
 
