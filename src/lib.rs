@@ -79,7 +79,7 @@
 //! | `signatures` | yes | `replay::SignatureLayer`, off unless stacked; and `replay::MemorySignatures` |
 //! | `bundled-prices` | no | `price::bundled`: list prices of about a thousand models, 70 kB |
 //! | `bedrock` | no | `translate::Bedrock`, and the signer of its requests |
-//! | `client` | no | `client::Client`: hyper-util's pool over rustls |
+//! | `client` | no | `client::Client`: a pool of hyper's connections over rustls |
 //! | `redis` | no | `limit::redis`: limits and budgets of several processes in one Redis; `meter::redis`: receipts in a stream |
 //! | `retry` | no | `route::RetryPolicy`, with tokio's timer |
 //! | `metrics` | no | `meter::metrics`: receipts as histograms, by OpenTelemetry's conventions |

@@ -1,7 +1,7 @@
 use std::fmt;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, ready};
 
 use bytes::{Bytes, BytesMut};
 use http::Response;
@@ -9,7 +9,9 @@ use http_body::{Body, Frame, SizeHint};
 use hyper::Error;
 use tokio::task::consume_budget;
 
-use super::line::{Claim, Line, OnLine};
+use super::connect::Connected;
+use super::host::Host;
+use super::http1::Connection;
 
 /// How large a piece may be, in bytes, to be worth joining with the next one.
 const SMALL: usize = 4 << 10;
@@ -23,19 +25,15 @@ type Piece = Option<Result<Frame<Bytes>, Error>>;
 /// The body of an answer. What has come already, in however many small pieces, is one frame.
 pub struct Incoming {
     inner: hyper::body::Incoming,
-    /// The line of an answer over HTTP/1.1, for as long as there may be more to be read from it.
-    line: Option<Reading>,
+    /// The connection of an answer over HTTP/1.1, for as long as there may be more to be read from it.
+    reading: Option<Reading>,
     held: Held,
 }
 
-/// An answer that is read from its connection.
 struct Reading {
-    line: Arc<Line>,
-    /// The line as a waker.
-    bell: Waker,
-    has_claimed: bool,
-    /// There was nothing more when it was asked last: who is woken then.
-    asleep: Option<Waker>,
+    connection: Box<Connection>,
+    /// Who has the connection afterwards, if anybody has.
+    host: Option<Arc<Host>>,
 }
 
 /// What came after the pieces that were joined.
@@ -46,68 +44,48 @@ enum Held {
 }
 
 impl Incoming {
-    pub(super) fn wrap(mut response: Response<hyper::body::Incoming>) -> Response<Self> {
-        let line = response.extensions_mut().remove::<OnLine>();
+    /// An answer over HTTP/1.1, to be read from its connection.
+    pub(super) fn http1(
+        response: Response<hyper::body::Incoming>,
+        connection: Box<Connection>,
+        host: Option<Arc<Host>>,
+    ) -> Response<Self> {
         response.map(|inner| {
-            let line = line.filter(|_| !inner.is_end_stream()).map(|OnLine(line)| {
-                let bell = Waker::from(Arc::clone(&line));
-                Reading { line, bell, has_claimed: false, asleep: None }
-            });
-            Self { inner, line, held: Held::Nothing }
+            let mut incoming = Self { inner, reading: None, held: Held::Nothing };
+            if connection.is_sending() {
+                connection.detach();
+                return incoming;
+            }
+            incoming.reading = Some(Reading { connection, host });
+            if incoming.inner.is_end_stream() {
+                incoming.leave();
+            }
+            incoming
         })
+    }
+
+    /// An answer over HTTP/2.
+    pub(super) fn http2(response: Response<hyper::body::Incoming>) -> Response<Self> {
+        response.map(|inner| Self { inner, reading: None, held: Held::Nothing })
     }
 
     /// The next piece, as it came.
     fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Piece> {
         let mut inner = Pin::new(&mut self.inner);
-        // A second time for what has happened during the first; then others may have their turn.
-        for _ in 0..2 {
-            let Some(reading) = &mut self.line else { return inner.poll_frame(cx) };
-            let Reading { line, bell, has_claimed, asleep } = reading;
-            if let Some(waker) = asleep
-                && waker.will_wake(cx.waker())
-                && line.is_asleep()
-            {
-                return Poll::Pending;
-            }
-            let mut look = || inner.as_mut().poll_frame(&mut Context::from_waker(bell));
-            let claim = if *has_claimed { Claim::Found(Poll::Pending) } else { line.claim(&mut look) };
-            let found = match claim {
-                Claim::Over => None,
-                Claim::Busy => return inner.poll_frame(cx),
-                Claim::Found(Poll::Pending) => {
-                    *has_claimed = true;
-                    if line.drive(bell) { Some(look()) } else { None }
-                }
-                Claim::Found(found) => Some(found),
-            };
-            let Some(found) = found else {
-                self.line = None;
-                continue;
-            };
-            if let Poll::Ready(found) = found {
-                // Nothing comes after trailers, an error, or the last of a known length.
-                let may_go_on = matches!(&found, Some(Ok(frame)) if frame.is_data()) && !inner.is_end_stream();
-                if !may_go_on {
-                    self.leave();
-                }
-                return Poll::Ready(found);
-            }
-            let waker = asleep.get_or_insert_with(|| cx.waker().clone());
-            waker.clone_from(cx.waker());
-            if line.sleep(waker.clone()) {
-                return Poll::Pending;
-            }
+        let Some(reading) = &mut self.reading else { return inner.poll_frame(cx) };
+        let piece = ready!(reading.connection.poll(cx, |cx| inner.as_mut().poll_frame(cx)));
+        // Nothing comes after trailers, an error, or the last of a known length.
+        let may_go_on = matches!(&piece, Some(Ok(frame)) if frame.is_data()) && !inner.is_end_stream();
+        if !may_go_on {
+            self.leave();
         }
-        cx.waker().wake_by_ref();
-        Poll::Pending
+        Poll::Ready(piece)
     }
 
+    /// There is nothing more to be read from the connection.
     fn leave(&mut self) {
-        if let Some(reading) = self.line.take()
-            && reading.has_claimed
-        {
-            reading.line.leave();
+        if let Some(Reading { connection, host: Some(host) }) = self.reading.take() {
+            host.put(Connected::Http1(connection));
         }
     }
 
@@ -159,7 +137,7 @@ impl Body for Incoming {
             Held::Piece(piece) => return Poll::Ready(Some(*piece)),
         }
         // What hyper has read already costs nothing of a task's budget: no reader may go on for ever with it.
-        if self.line.is_some() {
+        if self.reading.is_some() {
             ready!(pin!(consume_budget()).poll(cx));
         }
         let Some(piece) = ready!(self.poll_piece(cx)) else { return Poll::Ready(None) };
@@ -187,12 +165,6 @@ impl Body for Incoming {
             }
         }
         hint
-    }
-}
-
-impl Drop for Incoming {
-    fn drop(&mut self) {
-        self.leave();
     }
 }
 

@@ -5,6 +5,7 @@ use std::error::Error;
 use http::StatusCode;
 
 use super::{ApiError, TimeoutKind};
+use crate::connection::Unconnected;
 
 /// A boxed error, as tower's layers pass it around.
 pub type BoxError = Box<dyn Error + Send + Sync>;
@@ -78,13 +79,17 @@ fn cause<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'stati
     }
 }
 
-#[cfg(feature = "client")]
 fn is_connect(error: &(dyn Error + 'static)) -> bool {
+    error.is::<Unconnected>() || is_connect_of_hyper(error)
+}
+
+#[cfg(feature = "client")]
+fn is_connect_of_hyper(error: &(dyn Error + 'static)) -> bool {
     error.downcast_ref::<hyper_util::client::legacy::Error>().is_some_and(|error| error.is_connect())
 }
 
 #[cfg(not(feature = "client"))]
-fn is_connect(_: &(dyn Error + 'static)) -> bool {
+fn is_connect_of_hyper(_: &(dyn Error + 'static)) -> bool {
     false
 }
 

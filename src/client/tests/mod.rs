@@ -12,6 +12,8 @@ use tokio::sync::Notify;
 use tokio::time::timeout;
 use tower::ServiceExt;
 
+mod pool;
+
 use super::{Client, Incoming};
 
 const LONG: Duration = Duration::from_secs(60);
