@@ -185,10 +185,11 @@ async fn exchange(client: Arc<Shared>, mut request: Request<Full<Bytes>>) -> Res
     let is_fresh = request.extensions().get::<FreshConnection>().is_some();
     let mut tries = TRIES;
     loop {
-        let connected = if is_fresh {
-            client.connector.clone().connect(uri.clone()).await
-        } else {
-            lease(&host, &client.connector, &uri).await
+        // Most requests find a connection. What opens one is large, and has a box of its own.
+        let connected = match if is_fresh { None } else { host.take() } {
+            Some(connected) => Ok(connected),
+            None if is_fresh => Box::pin(client.connector.clone().connect(uri.clone())).await,
+            None => Box::pin(lease(&host, &client.connector, &uri)).await,
         };
         let failed = match connected? {
             Connected::Http1(mut connection) => {

@@ -51,7 +51,9 @@ impl Field {
         if self.is_escaped {
             self.name(text).eq_str(name)
         } else {
-            text.as_bytes().get(self.key()) == Some(name.as_bytes())
+            // Most fields are told apart by their lengths.
+            (self.key.end - self.key.start) as usize == name.len()
+                && text.as_bytes().get(self.key()) == Some(name.as_bytes())
         }
     }
 }

@@ -106,34 +106,40 @@ impl<'a> Patch<'a> {
         if self.edits.is_empty() {
             return put(body);
         }
-        let mut kept: Option<usize> = None;
-        put(&body[..first.key().start - 1]);
-        for (at, &field) in fields.iter().enumerate() {
+        // Where the last field that is kept ends, and where the piece of the old body begins that has not been put yet.
+        let (mut kept, mut run) = (None, Some(0));
+        for &field in fields {
             let (key, value) = (field.key(), field.value());
             let edit = self.edit_of(field);
             if let Some(Edit::Remove) = edit {
+                if let Some(run) = run.take() {
+                    put(&body[run..kept.unwrap_or(first.key().start - 1)]);
+                }
                 continue;
             }
-            match kept {
-                Some(before) if before + 1 == at => {
-                    put(&body[fields[before].value().end..key.start - 1]);
+            let from = run.unwrap_or_else(|| {
+                if kept.is_some() {
+                    put(b",");
                 }
-                Some(_) => put(b","),
-                None => {}
-            }
-            match edit {
+                key.start - 1
+            });
+            run = Some(match edit {
                 Some(Edit::Rename(name)) => {
-                    put(b"\"");
+                    put(&body[from..key.start]);
                     put(name.as_bytes());
-                    put(&body[key.end..value.end]);
+                    key.end
                 }
                 Some(Edit::Set(json)) => {
-                    put(&body[key.start - 1..value.start]);
+                    put(&body[from..value.start]);
                     put(json.as_bytes());
+                    value.end
                 }
-                _ => put(&body[key.start - 1..value.end]),
-            }
-            kept = Some(at);
+                _ => from,
+            });
+            kept = Some(value.end);
+        }
+        if let (Some(run), Some(kept)) = (run, kept) {
+            put(&body[run..kept]);
         }
         for (name, edit) in &self.edits {
             if let Edit::Set(json) = edit

@@ -39,15 +39,18 @@ impl Connection {
         Ok(Self { sender, driver: Some(driver), line, bell })
     }
 
-    /// Sends a request, and waits for the head of its answer.
-    pub(super) async fn send(
+    /// Sends a request, and waits for the head of its answer. The request is not kept in the future: hyper has it at once.
+    pub(super) fn send(
         &mut self,
         request: Request<Full<Bytes>>,
-    ) -> Result<Response<hyper::body::Incoming>, Failed> {
+    ) -> impl Future<Output = Result<Response<hyper::body::Incoming>, Failed>> {
         self.line.set_answered(false);
-        let mut answer = pin!(self.sender.try_send_request(request));
-        let answer = poll_fn(|cx| self.poll(cx, |cx| answer.as_mut().poll(cx))).await;
-        answer.map_err(|failed| Failed::new(failed, |error| Error::http1(error, self.line.is_answered())))
+        let answer = self.sender.try_send_request(request);
+        async move {
+            let mut answer = pin!(answer);
+            let answer = poll_fn(|cx| self.poll(cx, |cx| answer.as_mut().poll(cx))).await;
+            answer.map_err(|failed| Failed::new(failed, |error| Error::http1(error, self.line.is_answered())))
+        }
     }
 
     /// Looks for something, and lets the connection go on until it is there.

@@ -222,3 +222,12 @@ async fn a_url_without_a_host_leads_nowhere() {
     let asked = Client::new().oneshot(Request::get("/v1/models").body(Full::default()).unwrap()).await;
     assert!(asked.unwrap_err().is_connect());
 }
+
+/// It is allocated for each request.
+#[test]
+fn the_future_of_an_answer_is_small() {
+    let client = Client::new();
+    let request = Request::get("http://h/").body(Full::<Bytes>::default()).unwrap();
+    let exchange = super::super::exchange(client.shared.clone(), request);
+    assert!(size_of_val(&exchange) <= 1_600, "{}", size_of_val(&exchange));
+}
