@@ -342,21 +342,13 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
-    /// The span inside the quotes of the string that begins at the next byte. Keys and most other strings end within a word.
+    /// The span inside the quotes of the string that begins at the next byte.
     fn string(&mut self) -> Result<Range<usize>, Fault> {
         self.expect(b'"')?;
         let start = self.at;
-        if let Some(word) = self.text.get(start..).and_then(<[u8]>::first_chunk) {
-            let end = start + special_bytes(u64::from_le_bytes(*word)).trailing_zeros() as usize / 8;
-            if self.text.get(end) == Some(&b'"') && end < start + word.len() {
-                self.at = end + 1;
-                return Ok(start..end);
-            }
+        if self.checked {
+            return self.checked_string(start);
         }
-        if self.checked { self.checked_string(start) } else { self.long_string(start) }
-    }
-
-    fn long_string(&mut self, start: usize) -> Result<Range<usize>, Fault> {
         loop {
             self.at += plain_prefix(&self.text[self.at..]);
             match self.peek() {
