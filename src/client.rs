@@ -43,7 +43,7 @@ pub use self::error::Error;
 use self::error::Failed;
 pub use self::incoming::Incoming;
 use self::lease::lease;
-use self::pool::{Origin, Pool};
+use self::pool::{Origin, Pool, without_userinfo};
 use crate::connection::FreshConnection;
 
 /// How many connections are tried that turn out to be closed before anything was sent.
@@ -179,10 +179,11 @@ impl Future for ResponseFuture {
 
 /// Sends a request and waits for its answer. A connection that turns out to be closed before anything was sent is no answer.
 async fn exchange(client: Arc<Shared>, mut request: Request<Full<Bytes>>) -> Result<Response<Incoming>, Error> {
-    let uri = request.uri().clone();
+    let uri = without_userinfo(request.uri().clone())?;
     let (origin, path) = Origin::split(uri.clone())?;
     let host = client.pool.host(&origin)?;
     let is_fresh = request.extensions().get::<FreshConnection>().is_some();
+    let names_host = request.headers().contains_key(HOST);
     let mut tries = TRIES;
     loop {
         // Most requests find a connection. What opens one is large, and has a box of its own.
@@ -194,7 +195,9 @@ async fn exchange(client: Arc<Shared>, mut request: Request<Full<Bytes>>) -> Res
         let failed = match connected? {
             Connected::Http1(mut connection) => {
                 *request.uri_mut() = path.clone().into();
-                request.headers_mut().entry(HOST).or_insert_with(|| host.name.clone());
+                if !names_host {
+                    request.headers_mut().insert(HOST, host.name.clone());
+                }
                 match connection.send(request).await {
                     Ok(answer) => return Ok(Incoming::http1(answer, connection, (!is_fresh).then_some(host))),
                     Err(failed) => failed,
@@ -202,7 +205,10 @@ async fn exchange(client: Arc<Shared>, mut request: Request<Full<Bytes>>) -> Res
             }
             Connected::Http2(mut sender) => {
                 *request.uri_mut() = uri.clone();
-                match sender.try_send_request(request).await {
+                if !names_host {
+                    request.headers_mut().remove(HOST);
+                }
+                match Box::pin(sender.try_send_request(request)).await {
                     Ok(answer) => return Ok(Incoming::http2(answer)),
                     Err(failed) => Failed::new(failed, Error::http2),
                 }

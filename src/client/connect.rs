@@ -32,6 +32,10 @@ const STREAM_WINDOW: u32 = 256 << 10;
 /// that are goes by this window; with the usual one a single client that reads nothing would take all others along.
 const CONNECTION_WINDOW: u32 = (1 << 31) - 1;
 
+/// How often an HTTP/2 connection with requests on it is asked whether anybody is there, and how long the answer may take. All
+/// requests to a host share it: one that is dead without anybody knowing would take them all.
+const PING: Duration = Duration::from_secs(20);
+
 /// Opens connections: TCP, then TLS where the URL says so, both within a time.
 #[derive(Clone)]
 pub(super) struct Connector {
@@ -41,7 +45,7 @@ pub(super) struct Connector {
 
 /// A new connection.
 pub(super) enum Connected {
-    Http1(Box<http1::Connection>),
+    Http1(http1::Connection),
     Http2(SendRequest<Full<Bytes>>),
 }
 
@@ -62,13 +66,15 @@ impl Connector {
     pub(super) async fn connect(self, uri: Uri) -> Result<Connected, Error> {
         let stream = self.sockets.oneshot(uri).await.map_err(Error::connect)?;
         if !self.is_http2_only && !stream.connected().is_negotiated_h2() {
-            return Ok(Connected::Http1(Box::new(http1::Connection::new(stream).await?)));
+            return Ok(Connected::Http1(http1::Connection::new(stream).await?));
         }
         let (sender, driver) = http2::Builder::new(TokioExecutor::new())
             .timer(TokioTimer::new())
             .max_local_error_reset_streams(LOCAL_RESETS)
             .initial_stream_window_size(STREAM_WINDOW)
             .initial_connection_window_size(CONNECTION_WINDOW)
+            .keep_alive_interval(PING)
+            .keep_alive_timeout(PING)
             .handshake(stream)
             .await
             .map_err(Error::connect)?;

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::HeaderValue;
@@ -19,6 +20,7 @@ pub(super) struct Host {
     /// For the header `host`.
     pub(super) name: HeaderValue,
     max_idle: usize,
+    idle_timeout: Duration,
     state: Mutex<State>,
 }
 
@@ -36,7 +38,7 @@ struct State {
 }
 
 struct Idle {
-    connection: Box<Connection>,
+    connection: Connection,
     since: Instant,
 }
 
@@ -46,9 +48,9 @@ struct Shared {
 }
 
 impl Host {
-    pub(super) fn new(origin: &Origin, max_idle: usize, is_http2: bool) -> Result<Self, Error> {
+    pub(super) fn new(origin: &Origin, max_idle: usize, idle_timeout: Duration, is_http2: bool) -> Result<Self, Error> {
         let name = HeaderValue::try_from(origin.host()).map_err(Error::connect)?;
-        Ok(Self { name, max_idle, state: Mutex::new(State { is_http2, ..State::default() }) })
+        Ok(Self { name, max_idle, idle_timeout, state: Mutex::new(State { is_http2, ..State::default() }) })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -58,7 +60,7 @@ impl Host {
     /// A connection that is there.
     pub(super) fn take(&self) -> Option<Connected> {
         loop {
-            let mut connection = {
+            let Idle { mut connection, since } = {
                 let mut state = self.state();
                 if let Some(shared) = &mut state.shared
                     && shared.sender.is_ready()
@@ -66,9 +68,9 @@ impl Host {
                     shared.since = Instant::now();
                     return Some(Connected::Http2(shared.sender.clone()));
                 }
-                state.idle.pop()?.connection
+                state.idle.pop()?
             };
-            if connection.is_ready() {
+            if since.elapsed() <= self.idle_timeout && connection.is_ready() {
                 return Some(Connected::Http1(connection));
             }
         }
@@ -82,7 +84,12 @@ impl Host {
         }
     }
 
-    fn put_back(&self, mut connection: Box<Connection>) {
+    /// A connection that was opened speaks HTTP/1.1: nobody is to rely on others.
+    pub(super) fn is_http1(&self) {
+        self.state().is_http2 = false;
+    }
+
+    fn put_back(&self, mut connection: Connection) {
         if !connection.is_ready() {
             return;
         }
@@ -139,7 +146,11 @@ impl Host {
         idle.retain_mut(|idle| !is_old(idle.since) && idle.connection.is_ready());
         let mut state = self.state();
         idle.append(&mut state.idle);
+        let surplus = idle.len().saturating_sub(self.max_idle);
+        let oldest: Vec<_> = idle.drain(..surplus).collect();
         state.idle = idle;
+        drop(state);
+        drop(oldest);
     }
 
     /// Whether nobody uses it, and there is nothing to be used.

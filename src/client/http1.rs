@@ -4,7 +4,7 @@
 //! each, and wake the reader in turn. Here the reader polls it: what has come is there at once, however many chunks it is.
 
 use std::future::poll_fn;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
@@ -13,6 +13,7 @@ use http::{Request, Response};
 use http_body_util::Full;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
+use tokio::task::coop::has_budget_remaining;
 
 use super::connect::Stream;
 use super::error::{Error, Failed};
@@ -24,7 +25,7 @@ type Driver = http1::Connection<TokioIo<Watched>, Full<Bytes>>;
 pub(super) struct Connection {
     sender: SendRequest<Full<Bytes>>,
     /// hyper's side of it. `None` when it is over.
-    driver: Option<Driver>,
+    driver: Option<Box<Driver>>,
     line: Arc<Line>,
     /// The line as a waker.
     bell: Waker,
@@ -36,7 +37,7 @@ impl Connection {
         let io = Watched::wrap(stream, Arc::clone(&line));
         let (sender, driver) = http1::handshake(io).await.map_err(Error::connect)?;
         let bell = Waker::from(Arc::clone(&line));
-        Ok(Self { sender, driver: Some(driver), line, bell })
+        Ok(Self { sender, driver: Some(Box::new(driver)), line, bell })
     }
 
     /// Sends a request, and waits for the head of its answer. The request is not kept in the future: hyper has it at once.
@@ -45,9 +46,8 @@ impl Connection {
         request: Request<Full<Bytes>>,
     ) -> impl Future<Output = Result<Response<hyper::body::Incoming>, Failed>> {
         self.line.set_answered(false);
-        let answer = self.sender.try_send_request(request);
+        let mut answer = Box::pin(self.sender.try_send_request(request));
         async move {
-            let mut answer = pin!(answer);
             let answer = poll_fn(|cx| self.poll(cx, |cx| answer.as_mut().poll(cx))).await;
             answer.map_err(|failed| Failed::new(failed, |error| Error::http1(error, self.line.is_answered())))
         }
@@ -80,6 +80,10 @@ impl Connection {
             let found = look(silent);
             if found.is_ready() {
                 return found;
+            }
+            // Something may be there that this task must not have before others have had their turn.
+            if !has_budget_remaining() {
+                break;
             }
             if self.line.sleep(cx.waker()) {
                 return Poll::Pending;

@@ -31,7 +31,7 @@ pub struct Incoming {
 }
 
 struct Reading {
-    connection: Box<Connection>,
+    connection: Connection,
     /// Who has the connection afterwards, if anybody has.
     host: Option<Arc<Host>>,
 }
@@ -47,7 +47,7 @@ impl Incoming {
     /// An answer over HTTP/1.1, to be read from its connection.
     pub(super) fn http1(
         response: Response<hyper::body::Incoming>,
-        connection: Box<Connection>,
+        connection: Connection,
         host: Option<Arc<Host>>,
     ) -> Response<Self> {
         response.map(|inner| {

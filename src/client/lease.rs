@@ -31,8 +31,10 @@ pub(super) async fn lease(host: &Arc<Host>, connector: &Connector, uri: &Uri) ->
         let connecting = connector.clone().connect(uri.clone());
         let opened = Box::pin(async move {
             let connected = connecting.await;
-            if let Ok(Connected::Http2(sender)) = &connected {
-                opening.host().put(Connected::Http2(sender.clone()));
+            match &connected {
+                Ok(Connected::Http2(sender)) => opening.host().put(Connected::Http2(sender.clone())),
+                Ok(Connected::Http1(_)) => opening.host().is_http1(),
+                Err(_) => {}
             }
             drop(opening);
             connected

@@ -14,7 +14,7 @@ pub(super) struct Line {
     owner: Mutex<Option<Waker>>,
     /// Whether the socket has not taken all of the request yet.
     is_sending: AtomicBool,
-    /// Whether anything has come back since something was sent.
+    /// Whether anything has come back since a request was to be sent.
     is_answered: AtomicBool,
 }
 
@@ -73,7 +73,7 @@ impl Line {
         self.is_sending.load(Ordering::Relaxed)
     }
 
-    /// Said by the socket: something was sent, or has come.
+    /// Said when a request is to be sent, and by the socket when something has come.
     pub(super) fn set_answered(&self, is_answered: bool) {
         self.is_answered.store(is_answered, Ordering::Relaxed);
     }

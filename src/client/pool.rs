@@ -59,6 +59,17 @@ impl Origin {
     }
 }
 
+/// The address without a name and a password, which are nobody's affair on the way.
+pub(super) fn without_userinfo(uri: Uri) -> Result<Uri, Error> {
+    let Some((_, place)) = uri.authority().and_then(|authority| authority.as_str().rsplit_once('@')) else {
+        return Ok(uri);
+    };
+    let place = Authority::try_from(place).map_err(Error::connect)?;
+    let mut parts = uri.into_parts();
+    parts.authority = Some(place);
+    Uri::from_parts(parts).map_err(Error::connect)
+}
+
 impl Pool {
     pub(super) fn new(max_idle: usize, idle_timeout: Duration, is_http2: bool) -> Arc<Self> {
         Arc::new(Self { hosts: Mutex::default(), max_idle, idle_timeout, is_http2 })
@@ -71,12 +82,18 @@ impl Pool {
     /// The host that this leads to.
     pub(super) fn host(self: &Arc<Self>, origin: &Origin) -> Result<Arc<Host>, Error> {
         let mut hosts = self.hosts();
-        if let Some(host) = hosts.known.get(origin) {
-            return Ok(Arc::clone(host));
-        }
-        let host = Arc::new(Host::new(origin, self.max_idle, self.is_http2)?);
-        hosts.known.insert(origin.clone(), Arc::clone(&host));
-        if !std::mem::replace(&mut hosts.is_swept, true) {
+        let host = match hosts.known.get(origin) {
+            Some(host) => Arc::clone(host),
+            None => {
+                let host = Arc::new(Host::new(origin, self.max_idle, self.idle_timeout, self.is_http2)?);
+                hosts.known.insert(origin.clone(), Arc::clone(&host));
+                host
+            }
+        };
+        let is_swept = std::mem::replace(&mut hosts.is_swept, true);
+        // A runtime that is being shut down drops the sweeper at once, which says so then.
+        drop(hosts);
+        if !is_swept {
             tokio::spawn(sweep(Sweeper(Arc::downgrade(self)), self.idle_timeout));
         }
         Ok(host)

@@ -24,13 +24,6 @@ impl Watched {
     fn stream(self: Pin<&mut Self>) -> Pin<&mut TokioIo<Stream>> {
         Pin::new(&mut self.get_mut().stream)
     }
-
-    fn sent(&self, result: &Poll<io::Result<usize>>) {
-        if matches!(result, Poll::Ready(Ok(1..))) {
-            self.line.set_answered(false);
-        }
-        self.line.set_sending(result.is_pending());
-    }
 }
 
 impl AsyncRead for Watched {
@@ -47,7 +40,7 @@ impl AsyncRead for Watched {
 impl AsyncWrite for Watched {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let result = self.as_mut().stream().poll_write(cx, buf);
-        self.sent(&result);
+        self.line.set_sending(result.is_pending());
         result
     }
 
@@ -57,7 +50,7 @@ impl AsyncWrite for Watched {
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let result = self.as_mut().stream().poll_write_vectored(cx, bufs);
-        self.sent(&result);
+        self.line.set_sending(result.is_pending());
         result
     }
 

@@ -13,6 +13,7 @@ use tokio::time::timeout;
 use tower::ServiceExt;
 
 mod pool;
+mod review;
 
 use super::{Client, Incoming};
 

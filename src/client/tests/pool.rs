@@ -126,9 +126,9 @@ async fn who_waits_to_be_connected_gets_what_is_given_back() {
         let address = url.strip_prefix("http://").unwrap();
         let socket = TcpStream::connect(address).await.unwrap();
         let stream = hyper_util::rt::TokioIo::new(socket).into();
-        Connected::Http1(Box::new(Connection::new(stream).await.unwrap()))
+        Connected::Http1(Connection::new(stream).await.unwrap())
     };
-    let host = Arc::new(Host::new(&origin, 8, false).unwrap());
+    let host = Arc::new(Host::new(&origin, 8, LONG, false).unwrap());
     let (returned, opening) = host.wait(true);
     let (open, may_open) = tokio::sync::oneshot::channel();
     let opened = Box::pin(async move {
@@ -229,5 +229,5 @@ fn the_future_of_an_answer_is_small() {
     let client = Client::new();
     let request = Request::get("http://h/").body(Full::<Bytes>::default()).unwrap();
     let exchange = super::super::exchange(client.shared.clone(), request);
-    assert!(size_of_val(&exchange) <= 1_600, "{}", size_of_val(&exchange));
+    assert!(size_of_val(&exchange) <= 1_024, "{}", size_of_val(&exchange));
 }
