@@ -63,25 +63,30 @@ impl Connector {
         Self { sockets: Timeout::new(https, timeout), is_http2_only }
     }
 
+    /// What comes after the socket is large and over at once, and so in boxes: many may wait for their sockets at a time.
     pub(super) async fn connect(self, uri: Uri) -> Result<Connected, Error> {
         let stream = self.sockets.oneshot(uri).await.map_err(Error::connect)?;
         if !self.is_http2_only && !stream.connected().is_negotiated_h2() {
-            return Ok(Connected::Http1(http1::Connection::new(stream).await?));
+            return Ok(Connected::Http1(Box::pin(http1::Connection::new(stream)).await?));
         }
-        let (sender, driver) = http2::Builder::new(TokioExecutor::new())
-            .timer(TokioTimer::new())
-            .max_local_error_reset_streams(LOCAL_RESETS)
-            .initial_stream_window_size(STREAM_WINDOW)
-            .initial_connection_window_size(CONNECTION_WINDOW)
-            .keep_alive_interval(PING)
-            .keep_alive_timeout(PING)
-            .handshake(stream)
-            .await
-            .map_err(Error::connect)?;
-        tokio::spawn(async move {
-            // Each stream on it is told.
-            let _over = driver.await;
-        });
-        Ok(Connected::Http2(sender))
+        Box::pin(http2(stream)).await
     }
+}
+
+async fn http2(stream: Stream) -> Result<Connected, Error> {
+    let (sender, driver) = http2::Builder::new(TokioExecutor::new())
+        .timer(TokioTimer::new())
+        .max_local_error_reset_streams(LOCAL_RESETS)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .keep_alive_interval(PING)
+        .keep_alive_timeout(PING)
+        .handshake(stream)
+        .await
+        .map_err(Error::connect)?;
+    tokio::spawn(async move {
+        // Each stream on it is told.
+        let _over = driver.await;
+    });
+    Ok(Connected::Http2(sender))
 }

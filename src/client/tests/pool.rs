@@ -230,4 +230,7 @@ fn the_future_of_an_answer_is_small() {
     let request = Request::get("http://h/").body(Full::<Bytes>::default()).unwrap();
     let exchange = super::super::exchange(client.shared.clone(), request);
     assert!(size_of_val(&exchange) <= 1_024, "{}", size_of_val(&exchange));
+    // And this for each connection that is being opened, of which there may be thousands at once.
+    let connecting = super::super::connect::Connector::new(LONG, false).connect("http://h/".parse().unwrap());
+    assert!(size_of_val(&connecting) <= 1_536, "{}", size_of_val(&connecting));
 }
