@@ -187,12 +187,13 @@ async fn exchange(client: Arc<Shared>, mut request: Request<Full<Bytes>>) -> Res
     let mut tries = TRIES;
     loop {
         // Most requests find a connection. What opens one is large, and has a box of its own.
-        let connected = match if is_fresh { None } else { host.take() } {
-            Some(connected) => Ok(connected),
-            None if is_fresh => Box::pin(client.connector.clone().connect(uri.clone())).await,
-            None => Box::pin(lease(&host, &client.connector, &uri)).await,
+        let kept = if is_fresh { None } else { host.take() };
+        let connected = match kept {
+            Some(connected) => connected,
+            None if is_fresh => Box::pin(client.connector.clone().connect(uri.clone())).await?,
+            None => Box::pin(lease(&host, &client.connector, &uri)).await?,
         };
-        let failed = match connected? {
+        let failed = match connected {
             Connected::Http1(mut connection) => {
                 *request.uri_mut() = path.clone().into();
                 if !names_host {

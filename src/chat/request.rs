@@ -65,11 +65,6 @@ impl ChatRequest {
         self.model.as_ref().unwrap_or(&self.index.model)
     }
 
-    /// The same, to be kept.
-    pub(crate) fn model_name(&self) -> Arc<str> {
-        self.model.clone().unwrap_or_else(|| self.model().into())
-    }
-
     /// The same request for another model.
     #[must_use]
     pub fn with_model(&self, model: impl Into<Arc<str>>) -> Self {

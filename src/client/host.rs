@@ -57,6 +57,10 @@ impl Host {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn is_old(&self, since: Instant) -> bool {
+        since.elapsed() > self.idle_timeout
+    }
+
     /// A connection that is there.
     pub(super) fn take(&self) -> Option<Connected> {
         loop {
@@ -70,7 +74,7 @@ impl Host {
                 }
                 state.idle.pop()?
             };
-            if since.elapsed() <= self.idle_timeout && connection.is_ready() {
+            if !self.is_old(since) && connection.is_ready() {
                 return Some(Connected::Http1(connection));
             }
         }
@@ -85,7 +89,7 @@ impl Host {
     }
 
     /// A connection that was opened speaks HTTP/1.1: nobody is to rely on others.
-    pub(super) fn is_http1(&self) {
+    pub(super) fn speaks_http1(&self) {
         self.state().is_http2 = false;
     }
 
@@ -134,16 +138,15 @@ impl Host {
         (returned, Some(Opening(Arc::clone(self))))
     }
 
-    /// Closes what has not been used since then, or what its server has closed.
-    pub(super) fn sweep(&self, before: Option<Instant>) {
-        let is_old = |since| before.is_some_and(|before| since < before);
+    /// Closes what has not been used for long, or what its server has closed.
+    pub(super) fn sweep(&self) {
         let (mut idle, shared) = {
             let mut state = self.state();
-            let shared = state.shared.take_if(|shared| is_old(shared.since) || !shared.sender.is_ready());
+            let shared = state.shared.take_if(|shared| self.is_old(shared.since) || !shared.sender.is_ready());
             (std::mem::take(&mut state.idle), shared)
         };
         drop(shared);
-        idle.retain_mut(|idle| !is_old(idle.since) && idle.connection.is_ready());
+        idle.retain_mut(|idle| !self.is_old(idle.since) && idle.connection.is_ready());
         let mut state = self.state();
         idle.append(&mut state.idle);
         let surplus = idle.len().saturating_sub(self.max_idle);

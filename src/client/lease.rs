@@ -33,7 +33,7 @@ pub(super) async fn lease(host: &Arc<Host>, connector: &Connector, uri: &Uri) ->
             let connected = connecting.await;
             match &connected {
                 Ok(Connected::Http2(sender)) => opening.host().put(Connected::Http2(sender.clone())),
-                Ok(Connected::Http1(_)) => opening.host().is_http1(),
+                Ok(Connected::Http1(_)) => opening.host().speaks_http1(),
                 Err(_) => {}
             }
             drop(opening);

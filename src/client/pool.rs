@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use http::Uri;
 use http::uri::{Authority, PathAndQuery, Scheme};
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
 use super::error::Error;
 use super::host::Host;
@@ -101,11 +101,10 @@ impl Pool {
 
     /// Closes what nobody has used for long, or what its server has closed. False if there is nothing left.
     fn sweep(&self) -> bool {
-        let before = Instant::now().checked_sub(self.idle_timeout);
         let known: Vec<_> =
             self.hosts().known.iter().map(|(origin, host)| (origin.clone(), Arc::clone(host))).collect();
         for (_, host) in &known {
-            host.sweep(before);
+            host.sweep();
         }
         let mut hosts = self.hosts();
         for (origin, host) in known {

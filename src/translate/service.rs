@@ -55,7 +55,7 @@ impl<D: Dialect, S> Translate<D, S> {
             head: self.settings.answer_head(),
             max_answer: self.settings.max_answer,
             cell: UsageCell::new(),
-            served: Served::new(self.settings.provider.clone(), chat.model_name()),
+            served: Served::new(self.settings.provider.clone(), chat.model_id().clone()),
             dropped: dropped_header(&upstream.dropped),
             attempt: None,
         });

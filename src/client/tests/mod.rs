@@ -13,7 +13,7 @@ use tokio::time::timeout;
 use tower::ServiceExt;
 
 mod pool;
-mod review;
+mod runtime;
 
 use super::{Client, Incoming};
 
@@ -45,11 +45,16 @@ where
 
 /// The path of the next request.
 async fn request(socket: &mut TcpStream) -> Option<String> {
+    head(socket).await?.split(' ').nth(1).map(str::to_owned)
+}
+
+/// The head of the next request.
+async fn head(socket: &mut TcpStream) -> Option<String> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         head.push(socket.read_u8().await.ok()?);
     }
-    String::from_utf8(head).ok()?.split(' ').nth(1).map(str::to_owned)
+    String::from_utf8(head).ok()
 }
 
 const CHUNKED: &str = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
@@ -375,4 +380,26 @@ async fn a_fast_provider_leaves_others_their_turn() {
     stop.join().unwrap();
     assert_eq!(read, 300_000);
     assert!(most <= 64 << 10, "{most} bytes without a turn for others");
+}
+
+/// Bytes of the answer came while the request was still going out.
+#[tokio::test]
+async fn half_a_head_is_an_answer_also_while_the_request_is_being_sent() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        let (mut socket, _) = listener.accept().await.unwrap();
+        let mut buf = vec![0; 64 << 10];
+        let _ = socket.read(&mut buf).await.unwrap();
+        // Half a head.
+        socket.write_all(b"HTTP/1.1 413 Payload Too Large\r\nx-billed: ").await.unwrap();
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        for _ in 0..64 {
+            let _ = socket.read(&mut buf).await.unwrap();
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    });
+    let request = Request::post(url).body(Full::new(Bytes::from(vec![b'x'; 24 << 20]))).unwrap();
+    let error = timeout(LONG, Client::new().oneshot(request)).await.unwrap().map(|_| ()).unwrap_err();
+    assert!(!error.is_unanswered(), "{error:?}");
 }

@@ -197,11 +197,8 @@ async fn the_host_is_named_as_the_url_names_it() {
     tokio::spawn(async move {
         let (mut socket, _) = listener.accept().await.unwrap();
         loop {
-            let mut head = Vec::new();
-            while !head.ends_with(b"\r\n\r\n") {
-                head.push(socket.read_u8().await.unwrap());
-            }
-            seen.lock().unwrap().push(String::from_utf8(head).unwrap());
+            let head = head(&mut socket).await.unwrap();
+            seen.lock().unwrap().push(head);
             socket.write_all(ABC.as_bytes()).await.unwrap();
         }
     });
