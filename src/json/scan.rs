@@ -185,11 +185,13 @@ impl<'a> Scanner<'a> {
     }
 
     fn key(&mut self) -> Result<Range<usize>, Fault> {
-        let key = self.string()?;
+        let start = self.at + 1;
+        self.string()?;
+        let end = self.at - 1;
         self.space();
         self.expect(b':')?;
         self.space();
-        Ok(key)
+        Ok(start..end)
     }
 
     /// Walks the object whose `{` is next. `member` gets the span of each key (without its quotes) and must consume the value.
@@ -238,18 +240,22 @@ impl<'a> Scanner<'a> {
     /// The span of the value that begins at the next byte.
     pub(crate) fn value(&mut self) -> Result<Range<usize>, Fault> {
         let start = self.at;
-        match self.kind()? {
-            Kind::String => {
-                self.string()?;
-            }
-            Kind::Array | Kind::Object if self.checked => self.skip_container()?,
-            Kind::Array | Kind::Object => self.container()?,
-            Kind::Number => self.number()?,
-            Kind::Bool if self.peek() == Some(b't') => self.word(b"true")?,
-            Kind::Bool => self.word(b"false")?,
-            Kind::Null => self.word(b"null")?,
-        }
+        self.skip()?;
         Ok(start..self.at)
+    }
+
+    /// Walks past the value that begins at the next byte.
+    pub(crate) fn skip(&mut self) -> Result<(), Fault> {
+        match self.peek() {
+            Some(b'"') => self.string(),
+            Some(b'-' | b'0'..=b'9') => self.number(),
+            Some(b'[' | b'{') if self.checked => self.skip_container(),
+            Some(b'[' | b'{') => self.container(),
+            Some(b't') => self.word(b"true"),
+            Some(b'f') => self.word(b"false"),
+            Some(b'n') => self.word(b"null"),
+            _ => Err(self.unexpected()),
+        }
     }
 
     /// Walks a whole array or object without recursion: what encloses each level is a bit, 1 for an object.
@@ -313,10 +319,11 @@ impl<'a> Scanner<'a> {
     }
 
     fn word(&mut self, word: &[u8]) -> Result<(), Fault> {
-        for &byte in word {
-            self.expect(byte)?;
+        if self.text[self.at..].starts_with(word) {
+            self.at += word.len();
+            return Ok(());
         }
-        Ok(())
+        word.iter().try_for_each(|&byte| self.expect(byte))
     }
 
     fn digits(&mut self) -> Result<(), Fault> {
@@ -332,6 +339,13 @@ impl<'a> Scanner<'a> {
         if !self.take(b'0') {
             self.digits()?;
         }
+        match self.peek() {
+            Some(b'.' | b'e' | b'E') => self.fraction(),
+            _ => Ok(()),
+        }
+    }
+
+    fn fraction(&mut self) -> Result<(), Fault> {
         if self.take(b'.') {
             self.digits()?;
         }
@@ -342,41 +356,37 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
-    /// The span inside the quotes of the string that begins at the next byte.
-    fn string(&mut self) -> Result<Range<usize>, Fault> {
+    /// Walks past the string that begins at the next byte.
+    fn string(&mut self) -> Result<(), Fault> {
         self.expect(b'"')?;
-        let start = self.at;
-        if self.checked {
-            return self.checked_string(start);
+        self.at += short_prefix(&self.text[self.at..]);
+        if self.take(b'"') {
+            return Ok(());
         }
+        if self.checked { self.rest_of_checked_string() } else { self.rest_of_string() }
+    }
+
+    fn rest_of_string(&mut self) -> Result<(), Fault> {
         loop {
             self.at += plain_prefix(&self.text[self.at..]);
             match self.peek() {
-                Some(b'"') => {
-                    self.at += 1;
-                    return Ok(start..self.at - 1);
-                }
+                Some(b'"') => break self.at += 1,
                 Some(b'\\') => self.escape()?,
                 _ => return Err(self.unexpected()),
             }
         }
+        Ok(())
     }
 
     /// The same where the string is known to be one, so that all that matters is which quote ends it: one after an even
     /// number of backslashes.
-    fn checked_string(&mut self, start: usize) -> Result<Range<usize>, Fault> {
-        if let Ok(length) = short_prefix(&self.text[start..])
-            && self.text[start + length] == b'"'
-        {
-            self.at = start + length + 1;
-            return Ok(start..start + length);
-        }
+    fn rest_of_checked_string(&mut self) -> Result<(), Fault> {
         while let Some(found) = memchr::memchr(b'"', &self.text[self.at..]) {
             let end = self.at + found;
             let backslashes = self.text[self.at..end].iter().rev().take_while(|byte| **byte == b'\\').count();
             self.at = end + 1;
             if backslashes % 2 == 0 {
-                return Ok(start..end);
+                return Ok(());
             }
         }
         self.at = self.text.len();
@@ -407,11 +417,11 @@ impl<'a> Scanner<'a> {
 /// In a long string memchr finds the quote or backslash, and a loop without branches, which the compiler turns into vector
 /// instructions, sees that no control character comes before it.
 pub(super) fn plain_prefix(text: &[u8]) -> usize {
-    let at = match short_prefix(text) {
-        Ok(found) => return found,
-        Err(at) => at,
-    };
+    let at = short_prefix(text);
     let rest = &text[at..];
+    if rest.first().is_none_or(|&byte| is_special(byte)) {
+        return at;
+    }
     let end = memchr::memchr2(b'"', b'\\', rest).unwrap_or(rest.len());
     if has_control(&rest[..end]) {
         return at + rest.iter().position(|&byte| is_special(byte)).unwrap_or(end);
@@ -421,7 +431,6 @@ pub(super) fn plain_prefix(text: &[u8]) -> usize {
 
 /// Whether there is a control character: a block at a time, of which the last may lap over the one before it.
 fn has_control(text: &[u8]) -> bool {
-    const BLOCK: usize = 16;
     let Some(last) = text.last_chunk::<BLOCK>() else { return text.iter().any(|&byte| byte < 0x20) };
     let mut least = *last;
     for block in text.as_chunks::<BLOCK>().0 {
@@ -449,19 +458,27 @@ pub(super) fn string_prefix(text: &[u8]) -> Option<(usize, bool)> {
     }
 }
 
-/// Most strings are short, and end within the first two words of eight bytes. The error is how far there is no end.
-fn short_prefix(text: &[u8]) -> Result<usize, usize> {
-    const WORD: usize = 8;
+/// The same as far as two blocks reach, within which most strings end.
+fn short_prefix(text: &[u8]) -> usize {
     let mut at = 0;
-    while at < 2 * WORD {
-        let Some(word) = text[at..].first_chunk::<WORD>() else { break };
-        let special = special_bytes(u64::from_le_bytes(*word));
+    while at < 2 * BLOCK {
+        let Some(block) = text[at..].first_chunk() else {
+            return at + text[at..].iter().take_while(|byte| !is_special(**byte)).count();
+        };
+        let special = special_in(block);
         if special != 0 {
-            return Ok(at + special.trailing_zeros() as usize / 8);
+            return at + special.trailing_zeros() as usize / 8;
         }
-        at += WORD;
+        at += BLOCK;
     }
-    Err(at)
+    at
+}
+
+const BLOCK: usize = 16;
+
+/// A byte of ones for each byte that is special, the first of them the lowest. The compiler makes vector instructions of it.
+fn special_in(block: &[u8; BLOCK]) -> u128 {
+    u128::from_le_bytes(block.map(|byte| if is_special(byte) { 0xff } else { 0 }))
 }
 
 pub(super) fn is_special(byte: u8) -> bool {
