@@ -6,7 +6,7 @@ use std::path::Path;
 use tower_completions::auth::Limits;
 use tower_completions::limit::{MemoryLimits, Subject};
 use tower_completions::meter::log::{LogOptions, LogReader, UsageLog};
-use tower_completions::meter::{MeterLayer, Receipt, UsageSink};
+use tower_completions::meter::{MeterLayer, Receipt};
 
 use super::config::Config;
 
@@ -20,11 +20,10 @@ pub(crate) fn open(path: &Path) -> Result<UsageLog, String> {
 
 /// Writes a receipt for each request into the log, if there is one.
 pub(crate) fn meter(log: Option<UsageLog>) -> MeterLayer {
-    MeterLayer::new(move |receipt: &Receipt| {
-        if let Some(log) = &log {
-            log.record(receipt);
-        }
-    })
+    match log {
+        Some(log) => MeterLayer::new(log),
+        None => MeterLayer::new(|_: &Receipt| {}),
+    }
 }
 
 /// Counts what a log says was spent.

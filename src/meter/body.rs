@@ -9,6 +9,7 @@ use pin_project_lite::pin_project;
 
 use super::guard::Guard;
 use super::leftover::{Leftover, read_body};
+use super::meter::Settling;
 use crate::chat::Tap;
 use crate::error::{ApiError, BoxError};
 
@@ -37,24 +38,23 @@ where
     B: Body<Data = Bytes> + Send + 'static,
     B::Error: Into<BoxError>,
 {
-    /// Takes the receipt into the body of an answer; that of an error is written at once.
-    pub(super) fn hold(response: Response<B>, mut guard: Guard) -> Response<Self> {
+    /// Takes the receipt into the body of an answer, unless everything is known of it already, as it is of an error.
+    pub(super) fn hold(response: Response<B>, mut guard: Guard) -> (Response<Self>, Option<Settling>) {
         if !response.status().is_success() {
             guard.answered(&response, true);
-            guard.ended();
-            return response.map(|body| Self { kind: Kind::Free { body } });
+            let settling = guard.arrived(&response);
+            return (response.map(|body| Self { kind: Kind::Free { body } }), settling);
         }
         let response = guard.watch(response);
-        if response.body().is_end_stream() {
-            guard.ended();
-        }
-        response.map(|body| {
+        let settling = guard.arrived(&response);
+        let response = response.map(|body| {
             let kind = match guard.drain() {
                 Some(_) => Kind::Drained { left: Leftover::new(body, guard, read_body::<B>) },
                 None => Kind::Held { body, guard },
             };
             Self { kind }
-        })
+        });
+        (response, settling)
     }
 }
 

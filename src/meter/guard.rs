@@ -3,10 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, Response};
+use http_body::Body;
 
 use super::drain::Drain;
-use super::meter::Meter;
+use super::meter::{Meter, Settling};
 use super::reason::{short, short_of};
 use super::receipt::Receipt;
 use super::request_id::RequestId;
@@ -94,6 +96,26 @@ impl Guard {
         }
     }
 
+    /// There is an error in the place of an answer.
+    pub(super) fn refused(&mut self, error: &ApiError) -> Option<Settling> {
+        let since = self.open.as_ref()?.since();
+        self.close_early(End::Failed(error), since)
+    }
+
+    /// An answer is there, and if there is nothing left to be known of it, it is over.
+    pub(super) fn arrived<B: Body<Data = Bytes>>(&mut self, response: &Response<B>) -> Option<Settling> {
+        let is_whole = self.is_complete();
+        if !is_whole && response.status().is_success() && !response.body().is_end_stream() {
+            return None;
+        }
+        let open = self.open.as_mut()?;
+        let since = open.since();
+        if is_whole && open.left.is_none() {
+            open.receipt.first_token = Some(since);
+        }
+        self.close_early(End::Over, since)
+    }
+
     /// The head of a good answer is there, whose body is watched from here on unless somebody does so already.
     #[inline]
     pub(super) fn watch<B>(&mut self, response: Response<B>) -> Response<Tap<B>> {
@@ -175,10 +197,21 @@ impl Guard {
     }
 
     fn close_at(&mut self, end: End<'_>, since: Duration) {
-        if let Some(mut open) = self.open.take() {
-            settle(&mut open, end, since);
+        if let Some(open) = self.settle(end, since) {
             open.meter.record(&open.receipt);
         }
+    }
+
+    /// The same before anything of the answer has been handed on, so that it can wait until the receipt is put away.
+    fn close_early(&mut self, end: End<'_>, since: Duration) -> Option<Settling> {
+        let open = self.settle(end, since)?;
+        Some(open.meter.submit(&open.receipt)).filter(|settling| !settling.is_done())
+    }
+
+    fn settle(&mut self, end: End<'_>, since: Duration) -> Option<Box<Open>> {
+        let mut open = self.open.take()?;
+        settle(&mut open, end, since);
+        Some(open)
     }
 }
 

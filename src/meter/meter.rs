@@ -1,13 +1,17 @@
 //! What all clones of a meter share.
 
+use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
 
 use http::Request;
 
 use super::drain::Drains;
 use super::receipt::Receipt;
+use super::recording::Recording;
 use super::sink::UsageSink;
 use super::tags::{self, Tag};
 use crate::chat::ChatRequest;
@@ -47,6 +51,12 @@ impl Meter {
         self.guarded(|| self.sink.record(receipt));
     }
 
+    /// The same where the answer can wait for it.
+    pub(super) fn submit(self: &Arc<Self>, receipt: &Receipt) -> Settling {
+        let recording = self.guarded(|| self.sink.submit(receipt)).unwrap_or_default();
+        Settling { meter: Arc::clone(self), recording }
+    }
+
     /// The tags of a request.
     pub(super) fn tags(&self, request: &Request<ChatRequest>) -> Arc<[Tag]> {
         let host = self.host_tags.as_ref().and_then(|tags| self.guarded(|| tags(request)));
@@ -60,5 +70,33 @@ impl Meter {
             self.panics.fetch_add(1, Ordering::Relaxed);
         }
         result.ok()
+    }
+}
+
+/// A receipt that the sink has, and may not have put away yet.
+pub(super) struct Settling {
+    meter: Arc<Meter>,
+    recording: Recording,
+}
+
+impl Settling {
+    pub(super) fn is_done(&self) -> bool {
+        self.recording.is_done()
+    }
+}
+
+impl Future for Settling {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let Self { meter, recording } = self.get_mut();
+        meter.guarded(|| Pin::new(recording).poll(cx)).unwrap_or(Poll::Ready(()))
+    }
+}
+
+impl Drop for Settling {
+    fn drop(&mut self) {
+        let recording = std::mem::take(&mut self.recording);
+        self.meter.guarded(|| recording.finish());
     }
 }

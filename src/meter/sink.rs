@@ -1,6 +1,7 @@
 //! Where receipts go.
 
 use super::receipt::Receipt;
+use super::recording::Recording;
 
 /// Where receipts go: a file, a counter, a database, the host's own code.
 ///
@@ -10,6 +11,13 @@ use super::receipt::Receipt;
 pub trait UsageSink: Send + Sync + 'static {
     /// Takes a receipt.
     fn record(&self, receipt: &Receipt);
+
+    /// The same where the caller can wait, and the answer with it: a sink that can put many receipts away at once gathers here
+    /// those of the requests that end at the same moment.
+    fn submit(&self, receipt: &Receipt) -> Recording {
+        self.record(receipt);
+        Recording::done()
+    }
 }
 
 impl<F: Fn(&Receipt) + Send + Sync + 'static> UsageSink for F {

@@ -6,6 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 
 use super::receipt::Receipt;
+use super::recording::Recording;
 use super::sink::UsageSink;
 
 /// Several sinks as one: each gets every receipt, in the order in which they were added.
@@ -40,16 +41,31 @@ impl Tee {
 
 impl UsageSink for Tee {
     fn record(&self, receipt: &Receipt) {
-        let mut panicked: Option<Box<dyn Any + Send>> = None;
-        for sink in &self.0 {
-            if let Err(panic) = catch_unwind(AssertUnwindSafe(|| sink.record(receipt))) {
-                panicked.get_or_insert(panic);
-            }
+        each(&self.0, |sink| sink.record(receipt));
+    }
+
+    fn submit(&self, receipt: &Receipt) -> Recording {
+        let mut waiting = Vec::new();
+        each(&self.0, |sink| waiting.push(sink.submit(receipt)));
+        waiting.retain(|recording| !recording.is_done());
+        match waiting.len() {
+            0 | 1 => waiting.pop().unwrap_or_default(),
+            _ => Recording::new(|| each(waiting, Recording::finish)),
         }
-        // A second panic while one is under way would end the process.
-        if let Some(panic) = panicked.filter(|_| !std::thread::panicking()) {
-            resume_unwind(panic);
+    }
+}
+
+/// Does it with each, whatever becomes of the others.
+fn each<T>(all: impl IntoIterator<Item = T>, mut act: impl FnMut(T)) {
+    let mut panicked: Option<Box<dyn Any + Send>> = None;
+    for one in all {
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| act(one))) {
+            panicked.get_or_insert(panic);
         }
+    }
+    // A second panic while one is under way would end the process.
+    if let Some(panic) = panicked.filter(|_| !std::thread::panicking()) {
+        resume_unwind(panic);
     }
 }
 
@@ -65,6 +81,36 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+
+    /// A sink that leaves something to be done.
+    struct Later(Arc<AtomicU64>);
+
+    impl UsageSink for Later {
+        fn record(&self, _: &Receipt) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+
+        fn submit(&self, _: &Receipt) -> Recording {
+            let count = self.0.clone();
+            Recording::new(move || _ = count.fetch_add(100, Ordering::SeqCst))
+        }
+    }
+
+    #[test]
+    fn what_each_leaves_to_be_done_is_done() {
+        let count = Arc::new(AtomicU64::new(0));
+        let receipt = Receipt::new("r", Duration::ZERO, "m");
+        let mut tee = Tee::new().and(|_: &Receipt| ());
+        for later in [0, 1, 2, 3] {
+            let recording = tee.submit(&receipt);
+            assert_eq!((recording.is_done(), count.swap(0, Ordering::SeqCst)), (later == 0, 0));
+            recording.finish();
+            assert_eq!(count.swap(0, Ordering::SeqCst), later * 100);
+            tee = tee.and(Later(count.clone()));
+        }
+        tee.record(&receipt);
+        assert_eq!(count.load(Ordering::SeqCst), 4);
+    }
 
     #[test]
     fn a_panic_keeps_no_other_from_its_receipt() {

@@ -28,7 +28,9 @@
 //! | a second process opens the same log | it is refused, by a lock on `usage.jsonl.lock`, which goes with its process |
 //! | a disk that hangs, without an error | whoever records waits for it, as any writer of a file does. Put a [`channel`](super::channel()) before the log where that matters more than the first row |
 //!
-//! Requests that end at the same moment share one write: whoever comes first writes the lines of those who wait behind it.
+//! Requests that end at the same moment share one write, and one trip to the disk where the policy asks for one. A whole answer
+//! gives way once to those that are ready beside it ([`submit`](super::UsageSink::submit)) and goes out when its line is
+//! written; of those who [`record`](super::UsageSink::record) on several threads, whoever comes first writes for those behind it.
 //!
 //! # Files
 //!

@@ -263,12 +263,33 @@ fn whoever_waits_at_the_same_time_shares_one_write_and_one_trip_to_the_disk() {
 fn whoever_writes_writes_for_those_who_wait() {
     let folder = Folder::new();
     let (log, file, _) = scripted(&folder, LogOptions::new());
-    log.shared().hand_over(b"{\"id\":\"a\"}\n");
+    log.shared().hand_over(b"{\"id\":\"a\"}\n", 0);
     log.record(&receipt("b", NOON));
     assert_eq!((file.appends.load(Ordering::SeqCst), file.ids().len(), log.stats().written), (1, 2, 2));
     log.record(&receipt("c", NOON));
     assert_eq!((file.appends.load(Ordering::SeqCst), log.stats().written), (2, 3));
     assert_eq!(file.ids(), ["a", "b", "c"]);
+}
+
+#[test]
+fn what_is_submitted_at_the_same_moment_is_one_write() {
+    let folder = Folder::new();
+    let (log, file, _) = scripted(&folder, LogOptions::new().sync(SyncPolicy::Always));
+    let submit = |id| tokio_test::task::spawn(log.submit(&receipt(id, NOON)));
+    let mut recordings = ["a", "b", "c"].map(submit);
+    assert!(recordings.iter_mut().all(|recording| recording.poll().is_pending()));
+    assert_eq!((file.appends.load(Ordering::SeqCst), log.stats().written), (0, 0));
+    assert!(recordings.iter_mut().all(|recording| recording.poll().is_ready()));
+    assert_eq!(
+        (file.appends.load(Ordering::SeqCst), file.syncs.load(Ordering::SeqCst), log.stats().written),
+        (1, 1, 3)
+    );
+    drop(submit("d"));
+    let waits = submit("e");
+    log.flush().unwrap();
+    assert_eq!(file.ids(), ["a", "b", "c", "d", "e"]);
+    drop(waits);
+    assert_eq!(log.stats().written, 5);
 }
 
 #[test]

@@ -14,6 +14,7 @@ use super::worker::LogWorker;
 use super::writer::{Writer, sync_folder};
 use crate::calendar::DAY;
 use crate::meter::receipt::Receipt;
+use crate::meter::recording::Recording;
 use crate::meter::sink::UsageSink;
 
 /// A file of receipts, one JSON line each. See the [module](super) for what it promises.
@@ -115,17 +116,29 @@ impl UsageLog {
 
 impl UsageSink for UsageLog {
     fn record(&self, receipt: &Receipt) {
-        // A buffer for each thread: a line costs no allocation.
-        let mut line = LINE.try_with(RefCell::take).unwrap_or_default();
-        line.clear();
-        receipt.write_json(&mut line);
-        line.push(b'\n');
-        let ended = receipt.time.saturating_add(receipt.duration);
-        self.0.append(&line, ended.as_secs() / DAY);
-        if line.capacity() <= LARGE {
-            let _gone = LINE.try_with(|place| place.replace(line));
-        }
+        with_line(receipt, |line, day| self.0.append(line, day));
     }
+
+    fn submit(&self, receipt: &Receipt) -> Recording {
+        let ticket = with_line(receipt, |line, day| self.0.hand_over(line, day));
+        let shared = Arc::clone(&self.0);
+        Recording::new(move || shared.write_up_to(ticket))
+    }
+}
+
+/// Does something with the line of a receipt and the day on which it is written.
+fn with_line<T>(receipt: &Receipt, act: impl FnOnce(&[u8], u64) -> T) -> T {
+    // A buffer for each thread: a line costs no allocation.
+    let mut line = LINE.try_with(RefCell::take).unwrap_or_default();
+    line.clear();
+    receipt.write_json(&mut line);
+    line.push(b'\n');
+    let ended = receipt.time.saturating_add(receipt.duration);
+    let done = act(&line, ended.as_secs() / DAY);
+    if line.capacity() <= LARGE {
+        let _gone = LINE.try_with(|place| place.replace(line));
+    }
+    done
 }
 
 thread_local! {
@@ -138,16 +151,22 @@ const LARGE: usize = 64 << 10;
 impl Shared {
     /// Returns when the line is written, by this thread or by another that was quicker.
     fn append(&self, line: &[u8], day: u64) {
-        if self.append_alone(line, day) {
-            return;
+        if !self.append_alone(line, day) {
+            self.write_up_to(self.hand_over(line, day));
         }
+    }
+
+    /// Hands a line over to whoever writes next. Returns its number.
+    pub(super) fn hand_over(&self, line: &[u8], day: u64) -> u64 {
         let mut queue = lock(&self.queue);
         queue.lines.extend_from_slice(line);
         queue.day = queue.day.max(day);
         queue.taken += 1;
-        let ticket = queue.taken;
-        drop(queue);
+        queue.taken
+    }
 
+    /// Returns when the line of this number is written: all that were handed over in one go, if nobody else was quicker.
+    fn write_up_to(&self, ticket: u64) {
         let mut writer = lock(&self.writer);
         let mut queue = lock(&self.queue);
         if queue.led >= ticket {
@@ -194,7 +213,9 @@ impl Shared {
         &self.options
     }
 
+    /// Writes all that was handed over, and what could not be written before.
     pub(super) fn write_waiting(&self) {
+        self.write_up_to(self.taken());
         let error = lock(&self.writer).write_waiting(&self.options);
         self.say(error);
     }
@@ -224,17 +245,8 @@ impl Shared {
     }
 
     /// How many lines were handed over, written or not.
-    #[cfg(test)]
     pub(super) fn taken(&self) -> u64 {
         lock(&self.queue).taken
-    }
-
-    /// Hands a line over, as somebody does who then waits.
-    #[cfg(test)]
-    pub(super) fn hand_over(&self, line: &[u8]) {
-        let mut queue = lock(&self.queue);
-        queue.lines.extend_from_slice(line);
-        queue.taken += 1;
     }
 
     #[cfg(test)]

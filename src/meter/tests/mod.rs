@@ -3,6 +3,7 @@
 mod drain;
 mod outcomes;
 mod panics;
+mod settling;
 
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
