@@ -178,11 +178,15 @@ fn limited(limits: Limits) -> Box<dyn FnOnce() -> usize> {
     Box::new(move || ask(second))
 }
 
+/// What waits for nothing but its neighbours: a whole answer gives way once before its receipt is put away.
 fn poll<F: Future>(future: F) -> F::Output {
-    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(output) => output,
-        Poll::Pending => unreachable!("nothing here waits"),
+    let (mut future, mut cx) = (pin!(future), Context::from_waker(Waker::noop()));
+    for _ in 0..2 {
+        if let Poll::Ready(output) = future.as_mut().poll(&mut cx) {
+            return output;
+        }
     }
+    unreachable!("nothing here waits")
 }
 
 fn four() -> Limits {

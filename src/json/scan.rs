@@ -345,6 +345,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
+    #[inline(never)]
     fn fraction(&mut self) -> Result<(), Fault> {
         if self.take(b'.') {
             self.digits()?;
@@ -359,10 +360,17 @@ impl<'a> Scanner<'a> {
     /// Walks past the string that begins at the next byte.
     fn string(&mut self) -> Result<(), Fault> {
         self.expect(b'"')?;
-        self.at += short_prefix(&self.text[self.at..]);
-        if self.take(b'"') {
+        let length = short_prefix(&self.text[self.at..]);
+        self.at += length.unwrap_or(0);
+        if length.is_some() && self.take(b'"') {
             return Ok(());
         }
+        self.long_string()
+    }
+
+    /// Apart from the short ones, which shall cost no more than they must.
+    #[inline(never)]
+    fn long_string(&mut self) -> Result<(), Fault> {
         if self.checked { self.rest_of_checked_string() } else { self.rest_of_string() }
     }
 
@@ -417,11 +425,11 @@ impl<'a> Scanner<'a> {
 /// In a long string memchr finds the quote or backslash, and a loop without branches, which the compiler turns into vector
 /// instructions, sees that no control character comes before it.
 pub(super) fn plain_prefix(text: &[u8]) -> usize {
-    let at = short_prefix(text);
-    let rest = &text[at..];
-    if rest.first().is_none_or(|&byte| is_special(byte)) {
-        return at;
+    if let Some(found) = short_prefix(text) {
+        return found;
     }
+    let at = text.len().min(SHORT);
+    let rest = &text[at..];
     let end = memchr::memchr2(b'"', b'\\', rest).unwrap_or(rest.len());
     if has_control(&rest[..end]) {
         return at + rest.iter().position(|&byte| is_special(byte)).unwrap_or(end);
@@ -458,23 +466,22 @@ pub(super) fn string_prefix(text: &[u8]) -> Option<(usize, bool)> {
     }
 }
 
-/// The same as far as two blocks reach, within which most strings end.
-fn short_prefix(text: &[u8]) -> usize {
-    let mut at = 0;
-    while at < 2 * BLOCK {
-        let Some(block) = text[at..].first_chunk() else {
-            return at + text[at..].iter().take_while(|byte| !is_special(**byte)).count();
-        };
+const BLOCK: usize = 16;
+const SHORT: usize = 2 * BLOCK;
+
+/// The same if it is less than [`SHORT`], as it is in most strings.
+fn short_prefix(text: &[u8]) -> Option<usize> {
+    let text = &text[..text.len().min(SHORT)];
+    let (blocks, rest) = text.as_chunks();
+    for (at, block) in blocks.iter().enumerate() {
         let special = special_in(block);
         if special != 0 {
-            return at + special.trailing_zeros() as usize / 8;
+            return Some(at * BLOCK + special.trailing_zeros() as usize / 8);
         }
-        at += BLOCK;
     }
-    at
+    let found = rest.iter().position(|&byte| is_special(byte))?;
+    Some(text.len() - rest.len() + found)
 }
-
-const BLOCK: usize = 16;
 
 /// A byte of ones for each byte that is special, the first of them the lowest. The compiler makes vector instructions of it.
 fn special_in(block: &[u8; BLOCK]) -> u128 {
