@@ -78,12 +78,11 @@ pub(super) fn respelled(name: &str, is_known: impl Fn(&str) -> bool) -> Option<S
     is_odd.then(|| folded(name)).filter(|right| is_known(right))
 }
 
-/// A top-level field has one of its types.
-pub(super) fn check_type(name: &str, kind: Kind) -> Result<(), ApiError> {
-    let Some(shape) = shape_of(name) else { return Ok(()) };
-    let is_required = matches!(name, "model" | "messages");
-    if shape.kinds.contains(&kind) || (kind == Kind::Null && !is_required) {
-        return Ok(());
+/// Whether OpenAI documents a field of this name, which then has one of its types.
+pub(super) fn is_typed(name: &str, kind: Kind) -> Result<bool, ApiError> {
+    let Some(shape) = shape_of(name) else { return Ok(false) };
+    if shape.kinds.contains(&kind) || (kind == Kind::Null && !matches!(name, "model" | "messages")) {
+        return Ok(true);
     }
     Err(ApiError::invalid_type(name.to_owned(), shape.text, kind))
 }

@@ -99,7 +99,7 @@ impl<'a> Facts<'a> {
 
     fn usage(&mut self, text: &'a str, scanner: &mut Scanner<'a>) -> Result<(), Fault> {
         if scanner.kind()? != Kind::Object {
-            return scanner.value().map(drop);
+            return scanner.skip();
         }
         self.usage = Usage::scan_openai(text, scanner)?.or(self.usage);
         Ok(())
@@ -110,7 +110,7 @@ impl<'a> Facts<'a> {
         scanner.array(|scanner| {
             choices += 1;
             if scanner.kind()? != Kind::Object {
-                return scanner.value().map(drop);
+                return scanner.skip();
             }
             let (mut index, mut finish) = (0, None);
             scanner.object(|scanner, key| match &text[key] {
@@ -143,16 +143,16 @@ impl<'a> Facts<'a> {
             "content" | "refusal" | "reasoning_content" | "reasoning" => self.count(text, scanner),
             "tool_calls" if scanner.kind()? == Kind::Array => scanner.array(|scanner| {
                 if scanner.kind()? != Kind::Object {
-                    return scanner.value().map(drop);
+                    return scanner.skip();
                 }
                 scanner.object(|scanner, key| match &text[key] {
                     "function" | "custom" if scanner.kind()? == Kind::Object => {
                         scanner.object(|scanner, _| self.count(text, scanner))
                     }
-                    _ => scanner.value().map(drop),
+                    _ => scanner.skip(),
                 })
             }),
-            _ => scanner.value().map(drop),
+            _ => scanner.skip(),
         })
     }
 

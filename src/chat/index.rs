@@ -1,28 +1,13 @@
 //! The one pass over a request body: where each top-level field and each message lies, and whether they are what they must be.
 
+use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
-use super::documented::{BOOL, STRING, STRING_OR_ARRAY, check_type, is_documented, respelled};
+use super::documented::{BOOL, is_documented, is_typed, respelled};
+use super::spans::{MessageSpans, Messages, Span};
 use crate::error::ApiError;
 use crate::json::{Fault, FaultKind, Kind, Raw, Scanner, Text};
-
-/// A piece of the body. Bodies are far below 4 GiB, so half the size of a range.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Span {
-    start: u32,
-    end: u32,
-}
-
-impl Span {
-    fn new(range: Range<usize>) -> Self {
-        Self { start: range.start as u32, end: range.end as u32 }
-    }
-
-    pub(super) fn range(self) -> Range<usize> {
-        self.start as usize..self.end as usize
-    }
-}
 
 /// A top-level field: its key inside the quotes, and its value.
 #[derive(Clone, Copy, Debug)]
@@ -52,7 +37,7 @@ impl Field {
             self.name(text).eq_str(name)
         } else {
             // Most fields are told apart by their lengths.
-            (self.key.end - self.key.start) as usize == name.len()
+            self.key.len() == name.len()
                 && text.as_bytes().get(self.key()) == Some(name.as_bytes())
         }
     }
@@ -62,7 +47,7 @@ impl Field {
 pub(super) struct Index {
     pub(super) text: String,
     pub(super) fields: Vec<Field>,
-    pub(super) messages: Vec<Span>,
+    pub(super) messages: Vec<MessageSpans>,
     pub(super) model: Arc<str>,
     pub(super) stream: bool,
     pub(super) include_usage: bool,
@@ -98,14 +83,15 @@ pub(super) fn read(bytes: Vec<u8>) -> Result<Index, ApiError> {
     let mut conversation = Ok(());
     let walked = scanner.object(|scanner, key| {
         let start = scanner.at();
-        if messages.spans.is_empty() && is_messages(&text[key.clone()]) && scanner.kind()? == Kind::Array {
-            conversation = read_messages(text, scanner, &mut messages)?;
+        let name = scanner.last_string(&text[key.clone()]);
+        if messages.spans.is_empty() && name.eq_str("messages") && scanner.kind()? == Kind::Array {
+            conversation = messages.read(text, scanner)?;
         } else {
-            scanner.value()?;
+            scanner.skip()?;
         }
         too_many |= fields.len() == MAX_FIELDS;
         if !too_many {
-            let is_escaped = memchr::memchr(b'\\', text[key.clone()].as_bytes()).is_some();
+            let is_escaped = name.as_escaped().is_some();
             fields.push(Field { key: Span::new(key), value: Span::new(start..scanner.at()), is_escaped });
         }
         Ok::<(), Fault>(())
@@ -121,75 +107,6 @@ pub(super) fn read(bytes: Vec<u8>) -> Result<Index, ApiError> {
     let Messages { spans: messages, has_parts, has_more } = messages;
     let prompt_tokens = OnceLock::new();
     Ok(Index { text: owned, model, stream, include_usage, fields, messages, prompt_tokens, has_parts, has_more })
-}
-
-/// Where the messages are, and what is in any of them.
-#[derive(Default)]
-struct Messages {
-    spans: Vec<Span>,
-    has_parts: bool,
-    has_more: bool,
-}
-
-fn is_messages(key: &str) -> bool {
-    Text::escaped(key).eq_str("messages")
-}
-
-type Checked = Result<(), ApiError>;
-
-/// Reads the messages array. The outer error says that it is not JSON; the inner one that it is not a conversation,
-/// which is only worth saying once the whole body has turned out to be JSON.
-fn read_messages(text: &str, scanner: &mut Scanner<'_>, messages: &mut Messages) -> Result<Checked, Fault> {
-    let mut checked = Ok(());
-    scanner.array(|scanner| {
-        let start = scanner.at();
-        let at = messages.spans.len();
-        match scanner.kind()? {
-            // Of a million messages that are none, only the first is worth an error.
-            _ if checked.is_err() => {
-                scanner.value()?;
-            }
-            Kind::Object => checked = read_message(text, scanner, at, messages)?,
-            other => {
-                scanner.value()?;
-                checked = Err(ApiError::invalid_type(format!("messages[{at}]"), "an object", other));
-            }
-        }
-        messages.spans.push(Span::new(start..scanner.at()));
-        Ok::<(), Fault>(())
-    })?;
-    Ok(checked)
-}
-
-fn read_message(text: &str, scanner: &mut Scanner<'_>, at: usize, messages: &mut Messages) -> Result<Checked, Fault> {
-    let mut checked = Ok(());
-    let mut seen = [false; 2];
-    scanner.object(|scanner, key| {
-        let kind = scanner.kind()?;
-        let (slot, name, shape) = match &*Text::escaped(&text[key]).to_str() {
-            "role" => (0, "role", STRING),
-            "content" => {
-                messages.has_parts |= kind == Kind::Array;
-                (1, "content", STRING_OR_ARRAY)
-            }
-            name => {
-                messages.has_more |= name != "name";
-                return scanner.value().map(drop);
-            }
-        };
-        let path = || format!("messages[{at}].{name}");
-        let is_second = std::mem::replace(&mut seen[slot], true);
-        if checked.is_ok() && is_second {
-            checked = Err(duplicate(path()));
-        } else if checked.is_ok() && !shape.kinds.contains(&kind) && (slot == 0 || kind != Kind::Null) {
-            checked = Err(ApiError::invalid_type(path(), shape.text, kind));
-        }
-        scanner.value().map(drop)
-    })?;
-    if checked.is_ok() && !seen[0] {
-        checked = Err(ApiError::missing_parameter(format!("messages[{at}].role")));
-    }
-    Ok(checked)
 }
 
 /// The fields that decide where a request goes and what comes back.
@@ -209,8 +126,9 @@ impl<'a> Known<'a> {
         for field in fields {
             let name = field.name(text).to_str();
             let value = Raw::checked(&text[field.value()]);
-            check_name(&name)?;
-            check_type(&name, value.kind())?;
+            if !is_typed(&name, value.kind())? {
+                check_name(&name)?;
+            }
             match &*name {
                 "model" => known.model = Some(value),
                 "messages" => known.has_messages = true,
@@ -220,9 +138,8 @@ impl<'a> Known<'a> {
             }
             names.push(name);
         }
-        names.sort_unstable();
-        match names.windows(2).find(|pair| pair[0] == pair[1]) {
-            Some(pair) => Err(duplicate(pair[0].clone().into_owned())),
+        match second(&mut names) {
+            Some(name) => Err(duplicate(name)),
             None => Ok(known),
         }
     }
@@ -239,7 +156,7 @@ impl<'a> Known<'a> {
         self.stream.and_then(Raw::as_bool).unwrap_or(false)
     }
 
-    fn check_messages(&self, messages: &[Span]) -> Result<(), ApiError> {
+    fn check_messages(&self, messages: &[MessageSpans]) -> Result<(), ApiError> {
         if !self.has_messages {
             return Err(ApiError::missing_parameter("messages"));
         }
@@ -272,13 +189,26 @@ impl<'a> Known<'a> {
     }
 }
 
-fn duplicate(param: String) -> ApiError {
+pub(super) fn duplicate(param: String) -> ApiError {
     ApiError::invalid_request(format!("The field '{param}' stands twice in the request; send it once."))
         .with_param(param)
         .with_code("duplicate_parameter")
 }
 
-fn check_name(name: &str) -> Checked {
+/// A name that stands there twice.
+fn second(names: &mut [Cow<'_, str>]) -> Option<String> {
+    /// So many are compared with each other sooner than they are sorted.
+    const FEW: usize = 24;
+    let found = if names.len() <= FEW {
+        (1..names.len()).find(|&at| names[..at].contains(&names[at]))
+    } else {
+        names.sort_unstable();
+        (1..names.len()).find(|&at| names[at - 1] == names[at])
+    };
+    found.map(|at| names[at].clone().into_owned())
+}
+
+fn check_name(name: &str) -> Result<(), ApiError> {
     match respelled(name, is_documented) {
         Some(right) => Err(misspelt(name.to_owned(), &right)),
         None => Ok(()),
@@ -322,7 +252,7 @@ mod tests {
         let body = r#"{"messages" : [ {"role":"user"}, {"r\u006fle":"user"} ],"mod\u0065l":"a\nb","stream":true}"#;
         let index = read(body.into()).unwrap();
         assert_eq!((&*index.model, index.stream, index.include_usage), ("a\nb", true, false));
-        let spans: Vec<_> = index.messages.iter().map(|span| &body[span.range()]).collect();
+        let spans: Vec<_> = index.messages.iter().map(|spans| spans.whole(body).text()).collect();
         assert_eq!(spans, [r#"{"role":"user"}"#, r#"{"r\u006fle":"user"}"#]);
         let keys: Vec<_> = index.fields.iter().map(|field| &body[field.key()]).collect();
         assert_eq!(keys, ["messages", r"mod\u0065l", "stream"]);
@@ -335,6 +265,19 @@ mod tests {
         assert_eq!(fault(r#"{"messages":[1]}"#), named("messages[0]", "invalid_type"));
         assert_eq!(fault(r#"{"messages":[]}"#), named("model", "missing_required_parameter"));
         assert_eq!(fault(r#"{"model":"m","messages":[]}"#), named("messages", "invalid_value"));
+    }
+
+    #[test]
+    fn a_second_field_is_found_among_few_and_among_many() {
+        for count in [1, 20, 21, 22, 23, 40] {
+            let others: String = (0..count).map(|at| format!(r#","x{at}":1"#)).collect();
+            let request =
+                |more: &str| format!(r#"{{"model":"m","messages":[{{"role":"user"}}],"x":0{others}{more}}}"#);
+            assert!(read(request("").into()).is_ok(), "{count}");
+            let last = format!("x{}", count - 1);
+            assert_eq!(fault(&request(&format!(r#","{last}":2"#))), named(&last, "duplicate_parameter"));
+            assert_eq!(fault(&request(r#","\u0078":2"#)), named("x", "duplicate_parameter"));
+        }
     }
 
     #[test]

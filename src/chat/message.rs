@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::part::{Part, PartKind};
+use super::spans::MessageSpans;
 use super::tool_call::ToolCall;
 use crate::error::ApiError;
 use crate::json::{Kind, Raw, Text};
@@ -13,9 +14,13 @@ pub struct Message<'a> {
     at: usize,
     role: Role<'a>,
     content: Option<Raw<'a>>,
+    /// The content, if it is a string.
+    text: Option<Text<'a>>,
     tool_calls: Option<Raw<'a>>,
     breakpoint: Option<Raw<'a>>,
     raw: Raw<'a>,
+    /// Whether it has another field than `role`, `content` and `name`.
+    has_more: bool,
 }
 
 /// Who speaks.
@@ -50,22 +55,28 @@ impl<'a> Role<'a> {
 }
 
 impl<'a> Message<'a> {
-    pub(super) fn read(at: usize, raw: Raw<'a>) -> Result<Self, ApiError> {
-        let (mut role, mut content, mut tool_calls, mut breakpoint) = (None, None, None, None);
-        for (name, value) in raw.fields().filter(|(_, value)| !value.is_null()) {
+    /// What the one pass over the body has found, and of the rest what others ask for most.
+    pub(super) fn read(at: usize, body: &'a str, spans: MessageSpans) -> Result<Self, ApiError> {
+        let (content, text) = spans.content(body).unzip();
+        let role = spans.role(body).ok_or_else(|| ApiError::missing_parameter(format!("messages[{at}].role")))?;
+        let (role, raw, has_more) = (Role::read(role), spans.whole(body), spans.has_more);
+        let mut message =
+            Self { at, role, content, text: text.flatten(), tool_calls: None, breakpoint: None, raw, has_more };
+        for (name, value) in message.more() {
             match &*name.to_str() {
-                "role" => role = value.as_text(),
-                "content" => content = Some(value),
-                "tool_calls" => tool_calls = Some(value),
-                "prompt_cache_breakpoint" | "cache_control" => breakpoint = Some(value),
+                "tool_calls" => message.tool_calls = Some(value),
+                "prompt_cache_breakpoint" | "cache_control" => message.breakpoint = Some(value),
                 _ => {}
             }
         }
-        let role = role.ok_or_else(|| ApiError::missing_parameter(format!("messages[{at}].role")))?;
-        let message = Self { at, role: Role::read(role), content, tool_calls, breakpoint, raw };
-        message.expect(content, "content", &[Kind::String, Kind::Array], "a string or an array")?;
-        message.expect(tool_calls, "tool_calls", &[Kind::Array], "an array")?;
+        message.expect(message.tool_calls, "tool_calls", &[Kind::Array], "an array")?;
         Ok(message)
+    }
+
+    /// The fields that are set beside `role`, `content` and `name`, if there are any: then those three as well.
+    pub(crate) fn more(&self) -> impl Iterator<Item = (Text<'a>, Raw<'a>)> + use<'a> {
+        let raw = self.has_more.then_some(self.raw);
+        raw.into_iter().flat_map(Raw::fields).filter(|(_, value)| !value.is_null())
     }
 
     fn expect(&self, value: Option<Raw<'a>>, name: &str, kinds: &[Kind], expected: &str) -> Result<(), ApiError> {
@@ -100,7 +111,7 @@ impl<'a> Message<'a> {
     /// # Errors
     /// Each item is 400 `invalid_request_error` if that part lacks what its type demands.
     pub fn parts(&self) -> impl Iterator<Item = Result<Part<'a>, ApiError>> {
-        let whole = self.content.and_then(Raw::as_text).map(|text| Ok(Part::text(self.at, text)));
+        let whole = self.text.map(|text| Ok(Part::text(self.at, text)));
         let at = self.at;
         let parts = self.content.into_iter().flat_map(Raw::elements).enumerate();
         whole.into_iter().chain(parts.map(move |(part, raw)| Part::read(at, part, raw)))

@@ -89,6 +89,7 @@ mod prompt;
 mod request;
 mod service;
 mod sink;
+mod spans;
 pub mod sse;
 pub(crate) mod tail;
 mod tap;

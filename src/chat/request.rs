@@ -109,8 +109,8 @@ impl ChatRequest {
     /// # Errors
     /// Each item is 400 `invalid_request_error` if a field of that message has the wrong JSON type.
     pub fn messages(&self) -> impl DoubleEndedIterator<Item = Result<Message<'_>, ApiError>> + ExactSizeIterator {
-        let span = |(at, span): (usize, &index::Span)| Message::read(at, Raw::checked(&self.text()[span.range()]));
-        self.index.messages.iter().enumerate().map(span)
+        let text = self.text();
+        self.index.messages.iter().enumerate().map(move |(at, spans)| Message::read(at, text, *spans))
     }
 
     /// The tools, with the deprecated `functions` left out.

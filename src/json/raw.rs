@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use super::scan::{Fault, Kind, Scanner, utf8};
+use super::scan::{Fault, Kind, Member, Scanner, utf8};
 use super::text::Text;
 
 /// A borrowed piece of valid JSON: one value, without white space around it.
@@ -133,11 +133,13 @@ impl<'a> Iterator for Fields<'a> {
     type Item = (Text<'a>, Raw<'a>);
 
     fn next(&mut self) -> Option<Self::Item> {
-        let (key, value) = self.scanner.as_mut()?.next_member(&mut self.first).ok().flatten().or_else(|| {
-            self.scanner = None;
-            None
-        })?;
-        Some((Text::escaped(&self.text[key]), Raw(&self.text[value])))
+        let Member { key, is_plain, value } =
+            self.scanner.as_mut()?.next_member(&mut self.first).ok().flatten().or_else(|| {
+                self.scanner = None;
+                None
+            })?;
+        let key = &self.text[key];
+        Some((if is_plain { Text::plain_json(key) } else { Text::escaped(key) }, Raw(&self.text[value])))
     }
 }
 

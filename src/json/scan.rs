@@ -3,6 +3,8 @@
 use std::fmt;
 use std::ops::Range;
 
+use super::text::Text;
+
 /// How deep arrays and objects may nest.
 ///
 /// serde_json has the same limit for its own trees, but none for raw or ignored values; a body that is passed on
@@ -76,8 +78,14 @@ pub(crate) fn utf8(bytes: &[u8]) -> Result<&str, Fault> {
     std::str::from_utf8(bytes).map_err(|error| Fault { kind: FaultKind::Syntax, at: error.valid_up_to() })
 }
 
-/// The spans of a key (without its quotes) and of its value.
-pub(crate) type Member = (Range<usize>, Range<usize>);
+/// A member of an object.
+pub(crate) struct Member {
+    /// The span of its key, without the quotes.
+    pub(crate) key: Range<usize>,
+    /// Whether the key is known to have no escapes.
+    pub(crate) is_plain: bool,
+    pub(crate) value: Range<usize>,
+}
 
 /// A cursor over JSON text.
 pub(crate) struct Scanner<'a> {
@@ -85,11 +93,13 @@ pub(crate) struct Scanner<'a> {
     at: usize,
     depth: u32,
     checked: bool,
+    /// Whether the last string is known to have no escapes.
+    plain: bool,
 }
 
 impl<'a> Scanner<'a> {
     pub(crate) fn new(text: &'a str) -> Self {
-        Self { text: text.as_bytes(), at: 0, depth: 0, checked: false }
+        Self { text: text.as_bytes(), at: 0, depth: 0, checked: false, plain: false }
     }
 
     /// A cursor over a text that has been checked already.
@@ -119,7 +129,26 @@ impl<'a> Scanner<'a> {
         self.text.get(self.at).copied()
     }
 
+    /// Whether the string that was walked past last is known to have no escapes.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.plain
+    }
+
+    /// The inside of the string that was walked past last, such as the key of a member, which is this piece of the text.
+    pub(crate) fn last_string<'t>(&self, inside: &'t str) -> Text<'t> {
+        if self.plain { Text::plain_json(inside) } else { Text::escaped(inside) }
+    }
+
+    /// Walks past white space, of which there is none in most places and one blank in most others.
     pub(crate) fn space(&mut self) {
+        self.at += usize::from(self.peek() == Some(b' '));
+        if self.peek().is_some_and(|byte| byte <= b' ') {
+            self.spaces();
+        }
+    }
+
+    #[inline(never)]
+    fn spaces(&mut self) {
         while let Some(b' ' | b'\n' | b'\r' | b'\t') = self.peek() {
             self.at += 1;
         }
@@ -228,7 +257,8 @@ impl<'a> Scanner<'a> {
             return Ok(None);
         }
         let key = self.key()?;
-        Ok(Some((key, self.value()?)))
+        let is_plain = self.plain;
+        Ok(Some(Member { key, is_plain, value: self.value()? }))
     }
 
     /// The same for an array; see [`super::Elements`].
@@ -345,6 +375,30 @@ impl<'a> Scanner<'a> {
         }
     }
 
+    /// The number that begins at the next byte, if it is written as counts are: digits that fit for sure, and nothing else.
+    /// Otherwise the cursor stays where it is.
+    pub(crate) fn count(&mut self) -> Option<u64> {
+        const MAX_DIGITS: usize = 19;
+        let (mut at, mut count) = (self.at, 0);
+        while let Some(digit @ b'0'..=b'9') = self.text.get(at) {
+            if at - self.at == MAX_DIGITS {
+                return None;
+            }
+            count = count * 10 + u64::from(digit - b'0');
+            at += 1;
+        }
+        let is_plain = match at - self.at {
+            0 => false,
+            1 => true,
+            _ => self.text[self.at] != b'0',
+        };
+        if !is_plain || matches!(self.text.get(at), Some(b'.' | b'e' | b'E')) {
+            return None;
+        }
+        self.at = at;
+        Some(count)
+    }
+
     #[inline(never)]
     fn fraction(&mut self) -> Result<(), Fault> {
         if self.take(b'.') {
@@ -357,31 +411,35 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
-    /// Walks past the string that begins at the next byte.
+    /// Walks past the string that begins at the next byte. Most are short and without escapes.
     fn string(&mut self) -> Result<(), Fault> {
         self.expect(b'"')?;
-        let length = short_prefix(&self.text[self.at..]);
-        self.at += length.unwrap_or(0);
-        if length.is_some() && self.take(b'"') {
-            return Ok(());
+        let length = self.text[self.at..].first_chunk().and_then(short_string);
+        self.plain = length.is_some();
+        match length {
+            Some(length) => {
+                self.at += length + 1;
+                Ok(())
+            }
+            None => self.long_string(),
         }
-        self.long_string()
     }
 
-    /// Apart from the short ones, which shall cost no more than they must.
     #[inline(never)]
     fn long_string(&mut self) -> Result<(), Fault> {
         if self.checked { self.rest_of_checked_string() } else { self.rest_of_string() }
     }
 
     fn rest_of_string(&mut self) -> Result<(), Fault> {
+        self.at += plain_prefix(&self.text[self.at..]);
+        self.plain = self.peek() == Some(b'"');
         loop {
-            self.at += plain_prefix(&self.text[self.at..]);
             match self.peek() {
                 Some(b'"') => break self.at += 1,
                 Some(b'\\') => self.escape()?,
                 _ => return Err(self.unexpected()),
             }
+            self.at += plain_prefix(&self.text[self.at..]);
         }
         Ok(())
     }
@@ -483,6 +541,13 @@ fn short_prefix(text: &[u8]) -> Option<usize> {
     Some(text.len() - rest.len() + found)
 }
 
+/// The length of a string that is plain and ends in this block.
+fn short_string(block: &[u8; BLOCK]) -> Option<usize> {
+    let special = special_in(block);
+    let length = special.trailing_zeros() as usize / 8;
+    (block.get(length) == Some(&b'"')).then_some(length)
+}
+
 /// A byte of ones for each byte that is special, the first of them the lowest. The compiler makes vector instructions of it.
 fn special_in(block: &[u8; BLOCK]) -> u128 {
     u128::from_le_bytes(block.map(|byte| if is_special(byte) { 0xff } else { 0 }))
@@ -530,6 +595,22 @@ mod tests {
             "\"\u{2028}\u{85}\u{feff} longer than one block of thirty-two bytes, to take the fast way\"",
         ] {
             assert_eq!(check(text), Ok(()), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_count_is_what_raw_reads_or_nothing() {
+        for text in ["0", "7", "18446744073709551615", "1844674407370955161", "9999999999999999999", "42,", "42}", "42 "] {
+            let mut scanner = Scanner::new(text);
+            let number = text.trim_end_matches([',', '}', ' ']);
+            match scanner.count() {
+                Some(count) => assert_eq!((count.to_string().as_str(), scanner.at()), (number, number.len())),
+                None => assert_eq!((number.len(), scanner.at()), (20, 0)),
+            }
+        }
+        for text in ["", "-1", "1.0", "1e2", "2E1", "00", "01", "\"1\"", "x", "null"] {
+            let mut scanner = Scanner::new(text);
+            assert_eq!((scanner.count(), scanner.at()), (None, 0), "{text}");
         }
     }
 

@@ -1,7 +1,12 @@
 //! Half characters in JSON strings.
 
+use std::sync::LazyLock;
+
 use bytes::BufMut;
-use memchr::memmem;
+use memchr::memmem::Finder;
+
+/// Finds what may be half a character. To make it costs as much as to search some 2 kB.
+static UNICODE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\\u"));
 
 /// The length of `\ud83d`.
 const ESCAPE: usize = 6;
@@ -12,7 +17,7 @@ pub(super) fn write_whole(out: &mut impl BufMut, body: &str) {
     let bytes = body.as_bytes();
     // Up to here everything is written; from there on it is searched. Both stand between two characters.
     let (mut written, mut at) = (0, 0);
-    while let Some(found) = memmem::find(&bytes[at..], b"\\u") {
+    while let Some(found) = UNICODE.find(&bytes[at..]) {
         let escape = at + found;
         let backslashes = bytes[at..escape].iter().rev().take_while(|byte| **byte == b'\\').count();
         if !backslashes.is_multiple_of(2) {

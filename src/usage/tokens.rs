@@ -99,17 +99,17 @@ impl Usage {
                     "cached_tokens" => totals.add_cached(text, scanner),
                     "cache_write_tokens" => count(text, scanner).map(|tokens| totals.written = tokens.unwrap_or(0)),
                     "audio_tokens" => count(text, scanner).map(|tokens| totals.audio_in = tokens.unwrap_or(0)),
-                    _ => scanner.value().map(drop),
+                    _ => scanner.skip(),
                 })
             }
             "completion_tokens_details" if scanner.kind()? == Kind::Object => {
                 scanner.object(|scanner, key| match &text[key] {
                     "reasoning_tokens" => count(text, scanner).map(|tokens| totals.reasoning = tokens.unwrap_or(0)),
                     "audio_tokens" => count(text, scanner).map(|tokens| totals.audio_out = tokens.unwrap_or(0)),
-                    _ => scanner.value().map(drop),
+                    _ => scanner.skip(),
                 })
             }
-            _ => scanner.value().map(drop),
+            _ => scanner.skip(),
         })?;
         Ok(totals.classes())
     }
@@ -187,7 +187,10 @@ impl Totals {
 
 /// The value that is next, if it is a count.
 fn count<'a>(text: &'a str, scanner: &mut Scanner<'a>) -> Result<Option<u64>, Fault> {
-    scanner.value().map(|span| Raw::checked(&text[span]).as_u64())
+    match scanner.count() {
+        Some(count) => Ok(Some(count)),
+        None => scanner.value().map(|span| Raw::checked(&text[span]).as_u64()),
+    }
 }
 
 /// Takes up to `part` off a total.

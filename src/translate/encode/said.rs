@@ -15,7 +15,7 @@ pub(crate) struct Said<'a> {
 impl<'a> Said<'a> {
     pub(crate) fn read(message: &Message<'a>) -> Result<Self, ApiError> {
         let mut said = Self::default();
-        for (name, value) in message.raw().fields().filter(|(_, value)| !value.is_null()) {
+        for (name, value) in message.more() {
             match &*name.to_str() {
                 name if said.carriers.note(name, value) => {}
                 "refusal" => said.refusal = value.as_text().filter(|text| !text.is_empty()),

@@ -1,6 +1,6 @@
 //! One event of a stream, read in one pass over its text.
 
-use crate::json::{Fault, Kind, Raw, Scanner, Text};
+use crate::json::{Fault, Kind, Raw, Scanner};
 use crate::translate::decode::Unreadable;
 
 /// The fields of an event. What kind of value each is, is asked where it is used: an event of an unknown type may have
@@ -39,7 +39,7 @@ impl<'a> Event<'a> {
         }
         let mut event = Self::default();
         scanner.object(|scanner, key| {
-            let key = Text::escaped(&text[key]).to_str();
+            let key = scanner.last_string(&text[key]).to_str();
             if key == "delta" && scanner.kind()? == Kind::Object {
                 event.delta = Some(Delta::read(scanner, text)?);
                 return Ok(());
@@ -65,8 +65,9 @@ impl<'a> Delta<'a> {
     fn read(scanner: &mut Scanner<'a>, text: &'a str) -> Result<Self, Fault> {
         let mut delta = Self::default();
         scanner.object(|scanner, key| {
+            let key = scanner.last_string(&text[key]).to_str();
             let value = Some(Raw::checked(&text[scanner.value()?]));
-            match &*Text::escaped(&text[key]).to_str() {
+            match &*key {
                 "type" => delta.kind = value,
                 "text" => delta.text = value,
                 "thinking" => delta.thinking = value,
