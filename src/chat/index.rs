@@ -18,6 +18,13 @@ pub(super) struct Field {
     is_escaped: bool,
 }
 
+/// One bit for a name, by its length and ends: without it, no field has the name. Most fields that are asked for are not there.
+pub(super) fn trait_of(name: &str) -> u64 {
+    let end = |byte: Option<&u8>| byte.map_or(0, |byte| u32::from(*byte));
+    let (first, last) = (end(name.as_bytes().first()), end(name.as_bytes().last()));
+    1 << (((name.len() as u32).wrapping_mul(7) ^ (first * 3) ^ (last * 13)) % u64::BITS)
+}
+
 impl Field {
     pub(super) fn key(self) -> Range<usize> {
         self.key.range()
@@ -37,8 +44,7 @@ impl Field {
             self.name(text).eq_str(name)
         } else {
             // Most fields are told apart by their lengths.
-            self.key.len() == name.len()
-                && text.as_bytes().get(self.key()) == Some(name.as_bytes())
+            self.key.len() == name.len() && text.as_bytes().get(self.key()) == Some(name.as_bytes())
         }
     }
 }
@@ -47,6 +53,8 @@ impl Field {
 pub(super) struct Index {
     pub(super) text: String,
     pub(super) fields: Vec<Field>,
+    /// The traits of their names: see [`trait_of`].
+    pub(super) traits: u64,
     pub(super) messages: Vec<MessageSpans>,
     pub(super) model: Arc<str>,
     pub(super) stream: bool,
@@ -106,7 +114,19 @@ pub(super) fn read(bytes: Vec<u8>) -> Result<Index, ApiError> {
     known.check_messages(&messages.spans)?;
     let Messages { spans: messages, has_parts, has_more } = messages;
     let prompt_tokens = OnceLock::new();
-    Ok(Index { text: owned, model, stream, include_usage, fields, messages, prompt_tokens, has_parts, has_more })
+    let traits = known.traits;
+    Ok(Index {
+        text: owned,
+        model,
+        stream,
+        include_usage,
+        fields,
+        traits,
+        messages,
+        prompt_tokens,
+        has_parts,
+        has_more,
+    })
 }
 
 /// The fields that decide where a request goes and what comes back.
@@ -114,6 +134,7 @@ pub(super) fn read(bytes: Vec<u8>) -> Result<Index, ApiError> {
 struct Known<'a> {
     model: Option<Raw<'a>>,
     has_messages: bool,
+    traits: u64,
     stream: Option<Raw<'a>>,
     stream_options: Option<Raw<'a>>,
 }
@@ -136,6 +157,7 @@ impl<'a> Known<'a> {
                 "stream_options" => known.stream_options = Some(value),
                 _ => {}
             }
+            known.traits |= trait_of(&name);
             names.push(name);
         }
         match second(&mut names) {
@@ -271,8 +293,7 @@ mod tests {
     fn a_second_field_is_found_among_few_and_among_many() {
         for count in [1, 20, 21, 22, 23, 40] {
             let others: String = (0..count).map(|at| format!(r#","x{at}":1"#)).collect();
-            let request =
-                |more: &str| format!(r#"{{"model":"m","messages":[{{"role":"user"}}],"x":0{others}{more}}}"#);
+            let request = |more: &str| format!(r#"{{"model":"m","messages":[{{"role":"user"}}],"x":0{others}{more}}}"#);
             assert!(read(request("").into()).is_ok(), "{count}");
             let last = format!("x{}", count - 1);
             assert_eq!(fault(&request(&format!(r#","{last}":2"#))), named(&last, "duplicate_parameter"));

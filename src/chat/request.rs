@@ -84,6 +84,9 @@ impl ChatRequest {
 
     /// A top-level field, as the client sent it. `model` is the client's, also after [`with_model`](Self::with_model).
     pub fn get(&self, field: &str) -> Option<Raw<'_>> {
+        if self.index.traits & index::trait_of(field) == 0 {
+            return None;
+        }
         let found = self.index.fields.iter().find(|candidate| candidate.is(self.text(), field))?;
         Some(Raw::checked(&self.text()[found.value()]))
     }

@@ -141,9 +141,12 @@ impl<'a> Scanner<'a> {
 
     /// Walks past white space, of which there is none in most places and one blank in most others.
     pub(crate) fn space(&mut self) {
-        self.at += usize::from(self.peek() == Some(b' '));
-        if self.peek().is_some_and(|byte| byte <= b' ') {
-            self.spaces();
+        if self.peek().is_none_or(|byte| byte > b' ') {
+            return;
+        }
+        match self.text[self.at..] {
+            [b' ', next, ..] if next > b' ' => self.at += 1,
+            _ => self.spaces(),
         }
     }
 
@@ -204,13 +207,19 @@ impl<'a> Scanner<'a> {
     /// After a member: true if another one follows, false if the object or array has been left.
     fn more(&mut self, close: u8) -> Result<bool, Fault> {
         self.space();
-        if self.take(b',') {
-            self.space();
-            return Ok(true);
+        match self.peek() {
+            Some(b',') => {
+                self.at += 1;
+                self.space();
+                Ok(true)
+            }
+            Some(byte) if byte == close => {
+                self.at += 1;
+                self.depth -= 1;
+                Ok(false)
+            }
+            _ => Err(self.unexpected()),
         }
-        self.expect(close)?;
-        self.depth -= 1;
-        Ok(false)
     }
 
     fn key(&mut self) -> Result<Range<usize>, Fault> {
@@ -414,7 +423,7 @@ impl<'a> Scanner<'a> {
     /// Walks past the string that begins at the next byte. Most are short and without escapes.
     fn string(&mut self) -> Result<(), Fault> {
         self.expect(b'"')?;
-        let length = self.text[self.at..].first_chunk().and_then(short_string);
+        let length = short_string(&self.text[self.at..]);
         self.plain = length.is_some();
         match length {
             Some(length) => {
@@ -525,32 +534,34 @@ pub(super) fn string_prefix(text: &[u8]) -> Option<(usize, bool)> {
 }
 
 const BLOCK: usize = 16;
-const SHORT: usize = 2 * BLOCK;
+
+const WORD: usize = size_of::<u64>();
+const SHORT: usize = 4 * WORD;
 
 /// The same if it is less than [`SHORT`], as it is in most strings.
 fn short_prefix(text: &[u8]) -> Option<usize> {
     let text = &text[..text.len().min(SHORT)];
-    let (blocks, rest) = text.as_chunks();
-    for (at, block) in blocks.iter().enumerate() {
-        let special = special_in(block);
+    special_in_words(text).or_else(|| {
+        let rest = text.as_chunks::<WORD>().1;
+        let found = rest.iter().position(|&byte| is_special(byte))?;
+        Some(text.len() - rest.len() + found)
+    })
+}
+
+/// The length of a string whose first byte is next, if it is plain and less than [`SHORT`], and the text goes on after it.
+fn short_string(text: &[u8]) -> Option<usize> {
+    special_in_words(text).filter(|&length| text[length] == b'"')
+}
+
+/// The place of the first byte that is special, if it is in the first four whole words.
+fn special_in_words(text: &[u8]) -> Option<usize> {
+    for (at, word) in text.as_chunks().0.iter().take(SHORT / WORD).enumerate() {
+        let special = special_bytes(u64::from_le_bytes(*word));
         if special != 0 {
-            return Some(at * BLOCK + special.trailing_zeros() as usize / 8);
+            return Some(at * WORD + special.trailing_zeros() as usize / 8);
         }
     }
-    let found = rest.iter().position(|&byte| is_special(byte))?;
-    Some(text.len() - rest.len() + found)
-}
-
-/// The length of a string that is plain and ends in this block.
-fn short_string(block: &[u8; BLOCK]) -> Option<usize> {
-    let special = special_in(block);
-    let length = special.trailing_zeros() as usize / 8;
-    (block.get(length) == Some(&b'"')).then_some(length)
-}
-
-/// A byte of ones for each byte that is special, the first of them the lowest. The compiler makes vector instructions of it.
-fn special_in(block: &[u8; BLOCK]) -> u128 {
-    u128::from_le_bytes(block.map(|byte| if is_special(byte) { 0xff } else { 0 }))
+    None
 }
 
 pub(super) fn is_special(byte: u8) -> bool {
@@ -600,7 +611,9 @@ mod tests {
 
     #[test]
     fn a_count_is_what_raw_reads_or_nothing() {
-        for text in ["0", "7", "18446744073709551615", "1844674407370955161", "9999999999999999999", "42,", "42}", "42 "] {
+        for text in
+            ["0", "7", "18446744073709551615", "1844674407370955161", "9999999999999999999", "42,", "42}", "42 "]
+        {
             let mut scanner = Scanner::new(text);
             let number = text.trim_end_matches([',', '}', ' ']);
             match scanner.count() {

@@ -71,7 +71,7 @@ impl Decode for AnthropicDecoder {
     }
 
     fn whole(&mut self, body: Bytes, sink: &mut impl Sink) -> Result<(), ApiError> {
-        let message = Message::read(Raw::from_bytes(&body).map_err(Unreadable::from)?);
+        let message = Message::from_bytes(&body).map_err(Unreadable::from)?;
         self.state.message(&message, sink)
     }
 

@@ -20,10 +20,10 @@ const THINKING: usize = 6;
 impl Tally {
     /// Takes a `usage` object; anything else says nothing.
     pub(super) fn merge(&mut self, usage: Raw<'_>) {
-        self.each(usage, |_, count| count);
+        let iterations = self.each(usage, |_, count| count);
         // With compaction, the totals count the last round only; the rounds together are what is billed.
         let mut rounds = Self::default();
-        for round in usage.get("iterations").into_iter().flat_map(Raw::elements) {
+        for round in iterations.into_iter().flat_map(Raw::elements) {
             rounds.each(round, u64::saturating_add);
         }
         for (place, sum) in self.0.iter_mut().zip(rounds.0) {
@@ -31,14 +31,17 @@ impl Tally {
         }
     }
 
-    /// Joins each count in an object, and in the details in it, with what there is of it.
-    fn each(&mut self, usage: Raw<'_>, join: fn(u64, u64) -> u64) {
+    /// Joins each count in an object, and in the details in it, with what there is of it. The rounds in it, if there are any.
+    fn each<'a>(&mut self, usage: Raw<'a>, join: fn(u64, u64) -> u64) -> Option<Raw<'a>> {
+        let mut iterations = None;
         for (key, value) in usage.fields() {
             match &*key.to_str() {
                 "cache_creation" | "output_tokens_details" => self.counts(value, join),
+                "iterations" => iterations = Some(value),
                 key => self.count(key, value, join),
             }
         }
+        iterations
     }
 
     fn counts(&mut self, details: Raw<'_>, join: fn(u64, u64) -> u64) {
