@@ -106,6 +106,11 @@ impl<'a> Message<'a> {
         self.content
     }
 
+    /// The content, if it is a string.
+    pub(crate) fn string(&self) -> Option<Text<'a>> {
+        self.text
+    }
+
     /// The parts of the content. A string is one part of text; an empty string too.
     ///
     /// # Errors

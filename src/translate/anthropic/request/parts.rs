@@ -37,6 +37,13 @@ pub(super) fn blocks<'a>(
     allowed: Allowed,
     mut each: impl FnMut(Block<'a>, Option<Mark>),
 ) -> Result<(), ApiError> {
+    let own_mark = || message.cache_breakpoint().and_then(Mark::read);
+    if let Some(text) = message.string() {
+        if !text.is_empty() {
+            each(Block::Text(text), own_mark());
+        }
+        return Ok(());
+    }
     let mut last: Option<(Block<'a>, Option<Mark>)> = None;
     for part in message.parts() {
         let part = part?;
@@ -48,7 +55,7 @@ pub(super) fn blocks<'a>(
         }
     }
     if let Some((block, mark)) = last {
-        each(block, mark.or_else(|| message.cache_breakpoint().and_then(Mark::read)));
+        each(block, mark.or_else(own_mark));
     }
     Ok(())
 }
