@@ -340,6 +340,33 @@ fn a_full_disk_takes_no_more_memory_than_it_may_and_each_line_is_counted() {
 }
 
 #[test]
+fn of_what_is_submitted_together_as_much_is_kept_as_may_wait() {
+    let folder = Folder::new();
+    let length = {
+        let mut line = Vec::new();
+        receipt("a", NOON).write_json(&mut line);
+        line.len() + 1
+    };
+    let (log, file, _) = scripted(&folder, LogOptions::new().keep(3 * length + 10));
+    file.then(std::iter::repeat_n(None, 1000));
+    let submit = |ids: &str| drop(ids.chars().map(|id| log.submit(&receipt(id, NOON))).collect::<Vec<_>>());
+    // Some fit at once, and of the next some do as well.
+    submit("a");
+    submit("bcde");
+    assert_eq!((log.stats().waiting, log.stats().dropped), (3, 2));
+    file.script.lock().unwrap().clear();
+    log.flush().unwrap();
+    // As many at once as may not wait, of which half a line is written.
+    file.then([Some(10)]);
+    file.then(std::iter::repeat_n(None, 1000));
+    submit("fghijk");
+    assert_eq!((log.stats().waiting, log.stats().dropped), (3, 5));
+    file.script.lock().unwrap().clear();
+    log.flush().unwrap();
+    assert_eq!(file.ids(), ["a", "b", "c", "f", "g", "h"], "the oldest are kept");
+}
+
+#[test]
 fn each_policy_forces_to_the_disk_when_it_says_so() {
     for (policy, at_once, by_worker) in
         [(SyncPolicy::Never, 0, 0), (SyncPolicy::Every(Duration::from_millis(5)), 0, 1), (SyncPolicy::Always, 2, 2)]

@@ -77,21 +77,27 @@ impl Writer {
     /// Appends whole lines, written on this day. Returns an error that nobody has been told of.
     pub(super) fn append(&mut self, lines: &[u8], day: u64, options: &LogOptions) -> Option<io::Error> {
         if self.at < self.waiting.len() {
-            if self.waiting.len() - self.at + lines.len() > options.keep {
-                self.dropped += count(lines);
-            } else {
-                self.waiting.extend_from_slice(lines);
-            }
+            self.keep(lines, 0, options);
             return if self.is_due() { self.write_waiting(options) } else { None };
         }
         let rotated = self.rotate_if_due(day, lines.len() as u64, options);
         self.day.get_or_insert(day);
         let (written, result) = self.write(lines);
         if written < lines.len() {
-            self.waiting.extend_from_slice(&lines[written..]);
+            let first = memchr::memchr(b'\n', &lines[written..]).map_or(0, |end| end + 1);
+            self.keep(&lines[written..], first, options);
         }
         let written = self.finish(result, options);
         rotated.or(written)
+    }
+
+    /// Lets as many of these lines wait as may. So many of their bytes wait in any case: the head of the first line may be in
+    /// the file.
+    fn keep(&mut self, lines: &[u8], least: usize, options: &LogOptions) {
+        let room = options.keep.saturating_sub(self.waiting.len() - self.at).min(lines.len());
+        let kept = memchr::memrchr(b'\n', &lines[..room]).map_or(0, |end| end + 1).max(least);
+        self.waiting.extend_from_slice(&lines[..kept]);
+        self.dropped += count(&lines[kept..]);
     }
 
     /// Writes what waits, if there is something.
