@@ -459,6 +459,8 @@ fn a_log_goes_on_after_half_a_rotation() {
 #[derive(Clone, Debug)]
 enum Step {
     Record(usize),
+    /// Answers of these lengths end at the same moment.
+    Submit(Vec<usize>),
     /// The next write takes so many bytes, or fails.
     Write(Option<usize>),
     Tick,
@@ -467,6 +469,7 @@ enum Step {
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         3 => (0..300_usize).prop_map(Step::Record),
+        2 => proptest::collection::vec(0..300_usize, 0..9).prop_map(Step::Submit),
         3 => proptest::option::of(1..400_usize).prop_map(Step::Write),
         1 => Just(Step::Tick),
     ]
@@ -498,6 +501,23 @@ proptest! {
                         expected.push(b'\n');
                     }
                     dropped = log.stats().dropped;
+                }
+                Step::Submit(lengths) => {
+                    let (mut lines, mut recordings) = (Vec::new(), Vec::new());
+                    for length in lengths {
+                        let mut receipt = receipt(recorded, NOON);
+                        receipt.model = "m".repeat(length).into();
+                        recordings.push(log.submit(&receipt));
+                        recorded += 1;
+                        let mut line = Vec::new();
+                        receipt.write_json(&mut line);
+                        line.push(b'\n');
+                        lines.push(line);
+                    }
+                    drop(recordings);
+                    let more = log.stats().dropped - dropped;
+                    expected.extend(lines[..lines.len() - more as usize].concat());
+                    dropped += more;
                 }
             }
             prop_assert!(expected.starts_with(&file.content.lock().unwrap()));
