@@ -147,8 +147,20 @@ impl Writer {
         is_first.then_some(error)
     }
 
-    /// The same for what could not be forced to the disk.
-    pub(super) fn synced(&mut self, result: io::Result<()>) -> Option<io::Error> {
+    /// This is to be forced to the disk again, since that has failed.
+    pub(super) fn still_dirty(&mut self, file: Arc<dyn Output>) {
+        if Arc::ptr_eq(&file, &self.file) {
+            self.dirty = true;
+        } else if !self.earlier.iter().any(|earlier| Arc::ptr_eq(&file, earlier)) {
+            self.earlier.push(file);
+        }
+    }
+
+    /// What came of forcing a file to the disk. Returns an error that nobody has been told of.
+    pub(super) fn synced(&mut self, file: Arc<dyn Output>, result: io::Result<()>) -> Option<io::Error> {
+        if result.is_err() {
+            self.still_dirty(file);
+        }
         let was_failing = std::mem::replace(&mut self.unsynced, result.is_err());
         let error = result.err()?;
         self.errors += 1;
@@ -180,8 +192,9 @@ impl Writer {
 
     fn finish(&mut self, written: io::Result<()>, options: &LogOptions) -> Option<io::Error> {
         let unsynced = if options.sync == SyncPolicy::Always && std::mem::take(&mut self.dirty) {
-            let result = self.file.sync();
-            self.synced(result)
+            let file = self.file.clone();
+            let result = file.sync();
+            self.synced(file, result)
         } else {
             None
         };
@@ -206,7 +219,7 @@ impl Writer {
         match begin_file(&self.names, begun, options.sync != SyncPolicy::Never) {
             Ok(file) => {
                 let old = std::mem::replace(&mut self.file, Arc::new(file));
-                if std::mem::take(&mut self.dirty) && matches!(options.sync, SyncPolicy::Every(_)) {
+                if std::mem::take(&mut self.dirty) && options.sync != SyncPolicy::Never {
                     self.earlier.push(old);
                 }
                 (self.size, self.day, self.rotate) = (0, None, None);
