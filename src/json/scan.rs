@@ -694,11 +694,91 @@ mod tests {
         }
     }
 
+    /// The string that begins at the quote, one byte after the other: where it ends, or what is wrong and where.
+    fn one_by_one(text: &[u8]) -> Result<usize, (FaultKind, usize)> {
+        let mut at = 1;
+        loop {
+            let fault = |at: usize| if at < text.len() { FaultKind::Syntax } else { FaultKind::Truncated };
+            match text.get(at) {
+                Some(b'"') => return Ok(at + 1),
+                Some(b'\\') => match text.get(at + 1) {
+                    Some(b'u') => {
+                        let wrong = (at + 2..at + 6).find(|at| !text.get(*at).is_some_and(u8::is_ascii_hexdigit));
+                        match wrong {
+                            Some(wrong) => return Err((fault(wrong), wrong)),
+                            None => at += 6,
+                        }
+                    }
+                    Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => at += 2,
+                    _ => return Err((fault(at + 1), at + 1)),
+                },
+                Some(0x20..) => at += 1,
+                _ => return Err((fault(at), at)),
+            }
+        }
+    }
+
+    fn compare(text: &str) {
+        let expected = one_by_one(text.as_bytes());
+        let mut scanner = Scanner::new(text);
+        let found = scanner.string().map(|()| scanner.at).map_err(|fault| (fault.kind, fault.at));
+        assert_eq!(found, expected, "{text:?}");
+        let rest = &text.as_bytes()[1..];
+        let prefix = expected.ok().map(|end| (end - 2, rest[..end - 2].contains(&b'\\')));
+        assert_eq!(string_prefix(rest), prefix, "{text:?}");
+        // Whoever is told that it is a string need not find what is wrong.
+        if let Ok(end) = expected {
+            let mut scanner = Scanner::checked(text);
+            assert_eq!(scanner.string().map(|()| scanner.at), Ok(end), "{text:?}");
+            let object = format!("{{{}:1}}", &text[..end]);
+            for mut scanner in [Scanner::new(&object), Scanner::checked(&object)] {
+                scanner.at = 1;
+                assert_eq!(scanner.key(), Ok(2..end), "{object:?}");
+            }
+        }
+        // And whoever skips a container goes on behind it.
+        if expected.is_ok_and(|end| end == text.len()) {
+            let array = format!("[{text},[{text}]]");
+            for mut scanner in [Scanner::new(&array), Scanner::checked(&array)] {
+                assert_eq!(scanner.value(), Ok(0..array.len()), "{array:?}");
+            }
+        }
+    }
+
+    /// All pairs of what matters at all places of texts of up to five blocks, at distances around the length of a block.
+    #[test]
+    fn a_string_ends_where_it_does_one_byte_after_the_other() {
+        let pieces =
+            ["\"", "\\", "\\\"", "\\\\", "\\u12aF", "\\u12", "\\x", "\u{0}", "\u{1f}", "\u{7f}", "é", "\u{2028}", "😀"];
+        for fill in ["a", "\u{80}"] {
+            for length in 0..84 / fill.len() {
+                let plain = fill.repeat(length);
+                for close in ["", "\"", "\",\""] {
+                    compare(&format!("\"{plain}{close}"));
+                    for first in pieces {
+                        compare(&format!("\"{plain}{first}{close}"));
+                        for second in pieces {
+                            for between in [0, 1, 14, 15, 16, 17] {
+                                let between = "b".repeat(between);
+                                compare(&format!("\"{plain}{first}{between}{second}c{close}"));
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+
     proptest::proptest! {
         #[test]
         fn agrees_with_serde_json(text in r#"[\[\]{}:," 0-9a-z\\.eE+\-\n]{0,24}"#) {
             let theirs = serde_json::from_str::<&serde_json::value::RawValue>(&text).is_ok();
             proptest::prop_assert_eq!(check(&text).is_ok(), theirs);
+        }
+
+        #[test]
+        fn a_string_is_the_same_by_blocks(text in r#"([a-d\u{20}-\u{7f}é😀]{0,20}|[\\"u0-9\x00-\x1f]{0,2}){0,12}"#) {
+            compare(&format!("\"{text}"));
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -74,7 +75,12 @@ impl Future for Recording {
 
 impl Drop for Recording {
     fn drop(&mut self) {
-        self.finish_now();
+        if std::thread::panicking() {
+            // A second panic while one is under way would end the process.
+            let _panic = catch_unwind(AssertUnwindSafe(|| self.finish_now()));
+        } else {
+            self.finish_now();
+        }
     }
 }
 
@@ -108,6 +114,15 @@ mod tests {
         assert_ready!(task.poll());
         drop(task);
         assert_eq!(count.load(Ordering::Relaxed), 1);
+    }
+
+    #[test]
+    fn a_panic_of_what_is_dropped_by_a_panic_does_not_end_the_process() {
+        let result = catch_unwind(|| {
+            let _dropped = [(); 2].map(|()| Recording::new(|| panic!("second")));
+            panic!("first");
+        });
+        assert_eq!(result.unwrap_err().downcast_ref(), Some(&"first"));
     }
 
     #[test]

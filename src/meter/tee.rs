@@ -113,6 +113,24 @@ mod tests {
     }
 
     #[test]
+    fn a_panic_leaves_nothing_undone() {
+        struct Panics;
+        impl UsageSink for Panics {
+            fn record(&self, _: &Receipt) {}
+
+            fn submit(&self, _: &Receipt) -> Recording {
+                Recording::new(|| panic!("later"))
+            }
+        }
+        let count = Arc::new(AtomicU64::new(0));
+        let tee = Tee::new().and(Panics).and(Later(count.clone())).and(|_: &Receipt| panic!("at once"));
+        let receipt = Receipt::new("r", Duration::ZERO, "m");
+        let result = catch_unwind(AssertUnwindSafe(|| tee.submit(&receipt).finish()));
+        assert_eq!(result.unwrap_err().downcast_ref(), Some(&"at once"));
+        assert_eq!(count.load(Ordering::SeqCst), 100);
+    }
+
+    #[test]
     fn a_panic_keeps_no_other_from_its_receipt() {
         let count = Arc::new(AtomicU64::new(0));
         let counting = || {

@@ -37,24 +37,24 @@ where
     type Output = Result<Response<TimeoutBody<B>>, BoxError>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.project();
-        let answer = this.inner.poll(cx).map_err(Into::into);
+        let mut this = self.project();
+        let mut answer = this.inner.as_mut().poll(cx);
         let Some(watch) = this.watch else { return Poll::Ready(Err(ApiError::internal().into())) };
-        match answer {
-            Poll::Ready(Ok(response)) => {
-                watch.responded(&response);
-                let watch = this.watch.take();
-                Poll::Ready(Ok(response.map(|body| TimeoutBody::new(body, watch))))
-            }
-            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
-            Poll::Pending => {
-                let kind = ready!(watch.poll(cx));
+        if answer.is_pending() {
+            let kind = ready!(watch.poll(cx));
+            // What is there in time may have given way to its neighbours, as a meter inside does when the receipt is made.
+            answer = this.inner.poll(cx);
+            if answer.is_pending() {
                 let error = watch.fail(kind);
                 // A meter inside would take what is dropped for a client that left.
                 this.attempts.give_up(&error);
-                Poll::Ready(Err(error.into()))
+                return Poll::Ready(Err(error.into()));
             }
         }
+        let response = ready!(answer).map_err(Into::into)?;
+        watch.responded(&response);
+        let watch = this.watch.take();
+        Poll::Ready(Ok(response.map(|body| TimeoutBody::new(body, watch))))
     }
 }
 

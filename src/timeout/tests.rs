@@ -74,6 +74,16 @@ fn all() -> TimeoutLayer {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_is_there_in_time_may_give_way_once() {
+    let service = service_fn(async |_: Request<ChatRequest>| {
+        sleep(SECOND * 10).await;
+        tokio::task::yield_now().await;
+        Ok::<_, Infallible>(Response::new(body(&[])))
+    });
+    assert!(all().layer(service).oneshot(ask(false)).await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
 async fn each_kind_has_its_time_and_its_reason() {
     let none = TimeoutLayer::new;
     let cases: [(&str, TimeoutLayer, bool, Script, _); 14] = [

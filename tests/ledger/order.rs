@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use http::{Request, Response};
+use http::{Request, Response, StatusCode};
 use http_body_util::BodyExt;
 use tower::util::BoxCloneSyncService;
 use tower::{Layer, Service, ServiceExt};
 use tower_completions::auth::{Budget, Limits, Principal};
 use tower_completions::limit::{LimitStore, MemoryLimits, Subject};
-use tower_completions::meter::MeterLayer;
+use tower_completions::meter::{MeterLayer, Outcome, Receipt, Recording, UsageSink};
 use tower_completions::mock::{Answer, Mock};
 use tower_completions::price::{Price, PriceBook};
 use tower_completions::route::BoxBody;
@@ -48,6 +48,20 @@ fn orders() -> Vec<[&'static str; 4]> {
     orders
 }
 
+/// Writes what is whole when it is asked again, as the usage log does.
+struct GivesWay(Book);
+
+impl UsageSink for GivesWay {
+    fn record(&self, receipt: &Receipt) {
+        self.0.record(receipt);
+    }
+
+    fn submit(&self, receipt: &Receipt) -> Recording {
+        let (book, receipt) = (self.0.clone(), receipt.clone());
+        Recording::new(move || book.record(&receipt))
+    }
+}
+
 /// What a client does.
 #[derive(Clone, Copy, Debug)]
 enum Client {
@@ -65,7 +79,7 @@ async fn receipt(order: [&str; 4], answer: &Answer, stream: &str, client: Client
     let mut service = boxed(TranslateLayer::new(dialect).provider("p").layer(mock));
     for layer in order.iter().rev() {
         service = match *layer {
-            "meter" => boxed(MeterLayer::new(book.clone()).prices(prices.clone()).layer(service)),
+            "meter" => boxed(MeterLayer::new(GivesWay(book.clone())).prices(prices.clone()).layer(service)),
             "limit" => boxed(RateLimitLayer::new(store.clone()).prices(prices.clone()).layer(service)),
             "trace" => boxed(TraceLayer::new_for_http().layer(service)),
             _ => boxed(
@@ -131,6 +145,19 @@ async fn the_order_of_layers_changes_no_receipt() {
             assert_eq!(first.get_or_insert_with(|| line.clone()), &line, "{order:?} {client:?}");
         }
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_comes_at_the_last_moment_is_for_the_client_what_it_is_in_the_book() {
+    let service = Mock::anthropic();
+    service.answer(Answer::text("one two").usage(100, 10).delay_head(Duration::from_secs(10)));
+    let book = Book::default();
+    let dialect = Anthropic::new("http://h").unwrap();
+    let inner = MeterLayer::new(GivesWay(book.clone())).layer(TranslateLayer::new(dialect).layer(service));
+    let layer = TimeoutLayer::new().first_byte(Duration::from_secs(10));
+    let answer = layer.layer(inner).oneshot(Request::new(ChatRequest::from_bytes(ask("")).unwrap())).await;
+    let receipt = book.only();
+    assert_eq!((answer.is_ok(), receipt.status, receipt.outcome), (true, StatusCode::OK, Outcome::Complete));
 }
 
 fn usd(nano: u64) -> String {

@@ -20,7 +20,7 @@
 //!
 //! | what happens | what becomes of the lines |
 //! |---|---|
-//! | `record` returns | the line is with the operating system, whole: `kill -9` of the process loses nothing from here on |
+//! | `record` returns, or what `submit` gave is ready | the line is with the operating system, whole: `kill -9` of the process loses nothing from here on |
 //! | `kill -9` in the middle of a line | the next [`UsageLog::open`] moves the torn end to `usage.jsonl.torn` and goes on; a whole line that lacks only its newline gets it |
 //! | the disk is full, or writing is not allowed | `record` returns all the same. Lines wait in memory up to [`LogOptions::keep`] and are tried again ten times a second; what does not fit is counted in [`LogStats::dropped`]. [`LogOptions::on_error`] hears of it once |
 //! | half a line could be written | its rest follows as soon as it can, before anything else: there is never half a line between two |

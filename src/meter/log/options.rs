@@ -14,8 +14,9 @@ pub enum SyncPolicy {
     Never,
     /// Whenever this time has passed, by the [`LogWorker`](super::LogWorker), which has to run: that much may be lost.
     Every(Duration),
-    /// Before `record` returns: nothing is lost. Whoever records waits for the disk, milliseconds rather than
-    /// microseconds; those who wait at once share one trip.
+    /// Before `record` returns, and before an answer that was submitted goes out: nothing is lost, unless the disk refuses,
+    /// which [`LogOptions::on_error`] hears of. Whoever records waits for the disk, milliseconds rather than microseconds;
+    /// those who wait at once share one trip.
     Always,
 }
 

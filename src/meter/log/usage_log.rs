@@ -103,14 +103,17 @@ impl UsageLog {
         self.0.write_waiting();
         let waiting = self.0.stats().waiting;
         let files = lock(&self.0.writer).take_dirty();
+        let mut result = Ok(());
         for file in files {
-            file.sync()?;
+            if let Err(error) = file.sync() {
+                lock(&self.0.writer).still_dirty(file);
+                result = result.and(Err(error));
+            }
         }
         if waiting > 0 {
-            Err(io::Error::other(format!("{waiting} lines of usage could not be written")))
-        } else {
-            Ok(())
+            return Err(io::Error::other(format!("{waiting} lines of usage could not be written")));
         }
+        result
     }
 }
 
@@ -225,7 +228,7 @@ impl Shared {
         let files = lock(&self.writer).take_dirty();
         for file in files {
             let result = file.sync();
-            let error = lock(&self.writer).synced(result);
+            let error = lock(&self.writer).synced(file, result);
             self.say(error);
         }
     }

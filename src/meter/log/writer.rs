@@ -77,21 +77,27 @@ impl Writer {
     /// Appends whole lines, written on this day. Returns an error that nobody has been told of.
     pub(super) fn append(&mut self, lines: &[u8], day: u64, options: &LogOptions) -> Option<io::Error> {
         if self.at < self.waiting.len() {
-            if self.waiting.len() - self.at + lines.len() > options.keep {
-                self.dropped += count(lines);
-            } else {
-                self.waiting.extend_from_slice(lines);
-            }
+            self.keep(lines, 0, options);
             return if self.is_due() { self.write_waiting(options) } else { None };
         }
         let rotated = self.rotate_if_due(day, lines.len() as u64, options);
         self.day.get_or_insert(day);
         let (written, result) = self.write(lines);
         if written < lines.len() {
-            self.waiting.extend_from_slice(&lines[written..]);
+            let first = memchr::memchr(b'\n', &lines[written..]).map_or(0, |end| end + 1);
+            self.keep(&lines[written..], first, options);
         }
         let written = self.finish(result, options);
         rotated.or(written)
+    }
+
+    /// Lets as many of these lines wait as may. So many of their bytes wait in any case: the head of the first line may be in
+    /// the file.
+    fn keep(&mut self, lines: &[u8], least: usize, options: &LogOptions) {
+        let room = options.keep.saturating_sub(self.waiting.len() - self.at).min(lines.len());
+        let kept = memchr::memrchr(b'\n', &lines[..room]).map_or(0, |end| end + 1).max(least);
+        self.waiting.extend_from_slice(&lines[..kept]);
+        self.dropped += count(&lines[kept..]);
     }
 
     /// Writes what waits, if there is something.
@@ -141,8 +147,20 @@ impl Writer {
         is_first.then_some(error)
     }
 
-    /// The same for what could not be forced to the disk.
-    pub(super) fn synced(&mut self, result: io::Result<()>) -> Option<io::Error> {
+    /// This is to be forced to the disk again, since that has failed.
+    pub(super) fn still_dirty(&mut self, file: Arc<dyn Output>) {
+        if Arc::ptr_eq(&file, &self.file) {
+            self.dirty = true;
+        } else if !self.earlier.iter().any(|earlier| Arc::ptr_eq(&file, earlier)) {
+            self.earlier.push(file);
+        }
+    }
+
+    /// What came of forcing a file to the disk. Returns an error that nobody has been told of.
+    pub(super) fn synced(&mut self, file: Arc<dyn Output>, result: io::Result<()>) -> Option<io::Error> {
+        if result.is_err() {
+            self.still_dirty(file);
+        }
         let was_failing = std::mem::replace(&mut self.unsynced, result.is_err());
         let error = result.err()?;
         self.errors += 1;
@@ -174,8 +192,9 @@ impl Writer {
 
     fn finish(&mut self, written: io::Result<()>, options: &LogOptions) -> Option<io::Error> {
         let unsynced = if options.sync == SyncPolicy::Always && std::mem::take(&mut self.dirty) {
-            let result = self.file.sync();
-            self.synced(result)
+            let file = self.file.clone();
+            let result = file.sync();
+            self.synced(file, result)
         } else {
             None
         };
@@ -200,7 +219,7 @@ impl Writer {
         match begin_file(&self.names, begun, options.sync != SyncPolicy::Never) {
             Ok(file) => {
                 let old = std::mem::replace(&mut self.file, Arc::new(file));
-                if std::mem::take(&mut self.dirty) && matches!(options.sync, SyncPolicy::Every(_)) {
+                if std::mem::take(&mut self.dirty) && options.sync != SyncPolicy::Never {
                     self.earlier.push(old);
                 }
                 (self.size, self.day, self.rotate) = (0, None, None);

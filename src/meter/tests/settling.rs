@@ -4,11 +4,13 @@ use std::task::Poll;
 
 use http::{HeaderValue, StatusCode};
 use http_body::Body;
+use tokio::runtime::Builder;
 use tokio_test::task;
 use tower::{Layer, Service, ServiceExt, service_fn};
 
 use super::*;
 use crate::error::{ApiError, BoxError};
+use crate::meter::log::{LogOptions, UsageLog};
 
 /// A sink that puts receipts away when it is asked to.
 #[derive(Clone, Default)]
@@ -104,4 +106,54 @@ fn a_sink_that_panics_later_is_counted_and_hurts_nobody() {
     assert!(left.poll().is_pending());
     drop(left);
     assert_eq!(meter.panics(), 2);
+}
+
+/// Two runtimes over one log, of one thread and of two, some of whose clients leave at any moment.
+#[test]
+fn each_request_is_in_the_log_once_and_before_its_answer() {
+    const REQUESTS: usize = 300;
+    let path = std::env::temp_dir().join(format!("settling-{}.jsonl", std::process::id()));
+    let log = UsageLog::open(&path, LogOptions::new()).unwrap();
+    let service = MeterLayer::new(log.clone()).clock(clock()).layer(service_fn(answer));
+    let ask_all = async |name: &str| {
+        let mut tasks = tokio::task::JoinSet::new();
+        for number in 0..REQUESTS {
+            let (service, path, id) = (service.clone(), path.clone(), format!("{name}-{number}-"));
+            let task = tasks.spawn(async move {
+                let mut request = if number % 3 == 0 { failing() } else { ask() };
+                request.headers_mut().insert("x-request-id", id.parse().unwrap());
+                let _answer = service.oneshot(request).await;
+                let file = std::fs::read(path).unwrap();
+                assert_eq!(memchr::memmem::find_iter(&file, &id).count(), 1, "{id}");
+            });
+            if number % 7 == 0 {
+                tokio::task::yield_now().await;
+            }
+            if number % 5 == 0 {
+                task.abort();
+            }
+        }
+        let (mut stayed, mut left) = (0, 0);
+        while let Some(end) = tasks.join_next().await {
+            match end {
+                Ok(()) => stayed += 1,
+                Err(error) if error.is_cancelled() => left += 1,
+                Err(error) => std::panic::resume_unwind(error.into_panic()),
+            }
+        }
+        assert!(stayed + left == REQUESTS && stayed >= REQUESTS * 4 / 5);
+    };
+    std::thread::scope(|scope| {
+        scope.spawn(|| Builder::new_current_thread().build().unwrap().block_on(ask_all("one")));
+        scope.spawn(|| Builder::new_multi_thread().worker_threads(2).build().unwrap().block_on(ask_all("two")));
+    });
+    let file = std::fs::read_to_string(&path).unwrap();
+    let mut ids: Vec<_> = file.lines().map(|line| line.split('"').nth(3).unwrap()).collect();
+    let (lines, stats) = (ids.len(), log.stats());
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!((ids.len() as u64, lines as u64, stats.waiting), (stats.written, stats.written, 0));
+    for left_behind in [path.with_extension("jsonl.lock"), path] {
+        let _gone = std::fs::remove_file(left_behind);
+    }
 }
