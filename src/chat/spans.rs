@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::documented::{STRING, STRING_OR_ARRAY};
 use super::index::duplicate;
 use crate::error::ApiError;
-use crate::json::{Fault, Kind, Raw, Scanner, Text};
+use crate::json::{Escapes, Fault, Kind, Raw, Scanner, Text};
 
 /// A piece of the body. Bodies are far below 4 GiB, so half the size of a range.
 #[derive(Clone, Copy, Debug, Default)]
@@ -50,14 +50,13 @@ enum Content {
 #[derive(Clone, Copy, Debug)]
 struct StringSpan {
     span: Span,
-    is_plain: bool,
+    escapes: Escapes,
 }
 
 impl StringSpan {
     fn text(self, body: &str) -> Text<'_> {
         let span = self.span.range();
-        let inside = &body[span.start + 1..span.end - 1];
-        if self.is_plain { Text::plain_json(inside) } else { Text::escaped(inside) }
+        Text::in_json(&body[span.start + 1..span.end - 1], self.escapes)
     }
 }
 
@@ -143,7 +142,7 @@ impl MessageSpans {
             }
             scanner.skip()?;
             let span = Span::new(start..scanner.at());
-            let string = StringSpan { span, is_plain: scanner.is_plain() };
+            let string = StringSpan { span, escapes: scanner.escapes() };
             match (slot, kind) {
                 (0, Kind::String) => self.role = Some(string),
                 (1, Kind::String) => self.content = Content::String(string),

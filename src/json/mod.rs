@@ -23,6 +23,7 @@ pub use raw::{Elements, Fields, Raw};
 pub use scan::{Fault, FaultKind, Kind, MAX_DEPTH};
 pub(crate) use scan::{Scanner, utf8};
 pub(crate) use template::{Found, Place, Template};
+pub(crate) use text::Escapes;
 pub use text::Text;
 pub(crate) use write::two_digits;
 pub use write::{write_compact, write_str, write_u64};

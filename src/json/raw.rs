@@ -133,13 +133,12 @@ impl<'a> Iterator for Fields<'a> {
     type Item = (Text<'a>, Raw<'a>);
 
     fn next(&mut self) -> Option<Self::Item> {
-        let Member { key, is_plain, value } =
+        let Member { key, escapes, value } =
             self.scanner.as_mut()?.next_member(&mut self.first).ok().flatten().or_else(|| {
                 self.scanner = None;
                 None
             })?;
-        let key = &self.text[key];
-        Some((if is_plain { Text::plain_json(key) } else { Text::escaped(key) }, Raw(&self.text[value])))
+        Some((Text::in_json(&self.text[key], escapes), Raw(&self.text[value])))
     }
 }
 

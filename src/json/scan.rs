@@ -3,7 +3,7 @@
 use std::fmt;
 use std::ops::Range;
 
-use super::text::Text;
+use super::text::{Escapes, Text};
 
 /// How deep arrays and objects may nest.
 ///
@@ -82,8 +82,7 @@ pub(crate) fn utf8(bytes: &[u8]) -> Result<&str, Fault> {
 pub(crate) struct Member {
     /// The span of its key, without the quotes.
     pub(crate) key: Range<usize>,
-    /// Whether the key is known to have no escapes.
-    pub(crate) is_plain: bool,
+    pub(crate) escapes: Escapes,
     pub(crate) value: Range<usize>,
 }
 
@@ -93,13 +92,13 @@ pub(crate) struct Scanner<'a> {
     at: usize,
     depth: u32,
     checked: bool,
-    /// Whether the last string is known to have no escapes.
-    plain: bool,
+    /// Those of the last string.
+    escapes: Escapes,
 }
 
 impl<'a> Scanner<'a> {
     pub(crate) fn new(text: &'a str) -> Self {
-        Self { text: text.as_bytes(), at: 0, depth: 0, checked: false, plain: false }
+        Self { text: text.as_bytes(), at: 0, depth: 0, checked: false, escapes: Escapes::Unknown }
     }
 
     /// A cursor over a text that has been checked already.
@@ -129,14 +128,14 @@ impl<'a> Scanner<'a> {
         self.text.get(self.at).copied()
     }
 
-    /// Whether the string that was walked past last is known to have no escapes.
-    pub(crate) fn is_plain(&self) -> bool {
-        self.plain
+    /// The escapes of the string that was walked past last.
+    pub(crate) fn escapes(&self) -> Escapes {
+        self.escapes
     }
 
     /// The inside of the string that was walked past last, such as the key of a member, which is this piece of the text.
     pub(crate) fn last_string<'t>(&self, inside: &'t str) -> Text<'t> {
-        if self.plain { Text::plain_json(inside) } else { Text::escaped(inside) }
+        Text::in_json(inside, self.escapes)
     }
 
     /// Walks past white space, of which there is none in most places and one blank in most others.
@@ -266,8 +265,8 @@ impl<'a> Scanner<'a> {
             return Ok(None);
         }
         let key = self.key()?;
-        let is_plain = self.plain;
-        Ok(Some(Member { key, is_plain, value: self.value()? }))
+        let escapes = self.escapes;
+        Ok(Some(Member { key, escapes, value: self.value()? }))
     }
 
     /// The same for an array; see [`super::Elements`].
@@ -423,15 +422,18 @@ impl<'a> Scanner<'a> {
     /// Walks past the string that begins at the next byte. Most are short and without escapes.
     fn string(&mut self) -> Result<(), Fault> {
         self.expect(b'"')?;
-        let length = short_string(&self.text[self.at..]);
-        self.plain = length.is_some();
-        match length {
-            Some(length) => {
+        let rest = &self.text[self.at..];
+        match special_in_words(rest) {
+            Some(length) if rest[length] == b'"' => {
                 self.at += length + 1;
-                Ok(())
+                self.escapes = Escapes::None;
+                return Ok(());
             }
-            None => self.long_string(),
+            Some(length) => self.at += length,
+            None if rest.len() >= SHORT => self.at += SHORT,
+            None => {}
         }
+        self.long_string()
     }
 
     #[inline(never)]
@@ -440,15 +442,14 @@ impl<'a> Scanner<'a> {
     }
 
     fn rest_of_string(&mut self) -> Result<(), Fault> {
-        self.at += plain_prefix(&self.text[self.at..]);
-        self.plain = self.peek() == Some(b'"');
+        self.escapes = Escapes::None;
         loop {
+            self.at += plain_prefix(&self.text[self.at..]);
             match self.peek() {
                 Some(b'"') => break self.at += 1,
                 Some(b'\\') => self.escape()?,
                 _ => return Err(self.unexpected()),
             }
-            self.at += plain_prefix(&self.text[self.at..]);
         }
         Ok(())
     }
@@ -456,6 +457,7 @@ impl<'a> Scanner<'a> {
     /// The same where the string is known to be one, so that all that matters is which quote ends it: one after an even
     /// number of backslashes.
     fn rest_of_checked_string(&mut self) -> Result<(), Fault> {
+        self.escapes = Escapes::Unknown;
         while let Some(found) = memchr::memchr(b'"', &self.text[self.at..]) {
             let end = self.at + found;
             let backslashes = self.text[self.at..end].iter().rev().take_while(|byte| **byte == b'\\').count();
@@ -471,9 +473,13 @@ impl<'a> Scanner<'a> {
     fn escape(&mut self) -> Result<(), Fault> {
         self.at += 1;
         match self.peek() {
-            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => self.at += 1,
+            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => {
+                self.at += 1;
+                self.escapes = self.escapes.max(Escapes::Simple);
+            }
             Some(b'u') => {
                 self.at += 1;
+                self.escapes = Escapes::Unknown;
                 for _ in 0..4 {
                     if !self.peek().is_some_and(|digit| digit.is_ascii_hexdigit()) {
                         return Err(self.unexpected());
@@ -548,11 +554,6 @@ fn short_prefix(text: &[u8]) -> Option<usize> {
     })
 }
 
-/// The length of a string whose first byte is next, if it is plain and less than [`SHORT`], and the text goes on after it.
-fn short_string(text: &[u8]) -> Option<usize> {
-    special_in_words(text).filter(|&length| text[length] == b'"')
-}
-
 /// The place of the first byte that is special, if it is in the first four whole words.
 fn special_in_words(text: &[u8]) -> Option<usize> {
     for (at, word) in text.as_chunks().0.iter().take(SHORT / WORD).enumerate() {
@@ -606,6 +607,32 @@ mod tests {
             "\"\u{2028}\u{85}\u{feff} longer than one block of thirty-two bytes, to take the fast way\"",
         ] {
             assert_eq!(check(text), Ok(()), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_escapes_of_a_string_are_seen() {
+        let far = "x".repeat(40);
+        for before in ["", "é", "0123456", "0123456789abcdef0123456789abcdef", &far] {
+            for (body, escapes) in [
+                ("", Escapes::None),
+                ("é", Escapes::None),
+                (r"\n", Escapes::Simple),
+                (r"\\u0041", Escapes::Simple),
+                (r"\u0041", Escapes::Unknown),
+                (r"\n\ud800", Escapes::Unknown),
+                (r"\ud800\n", Escapes::Unknown),
+            ] {
+                for after in ["", &far] {
+                    let text = format!("\"{before}{body}{after}\"{far}");
+                    let mut scanner = Scanner::new(&text);
+                    scanner.skip().unwrap();
+                    assert_eq!((scanner.at(), scanner.escapes()), (text.len() - far.len(), escapes), "{text}");
+                    let mut scanner = Scanner::checked(&text);
+                    scanner.skip().unwrap();
+                    assert!(scanner.escapes() >= escapes, "{text}");
+                }
+            }
         }
     }
 

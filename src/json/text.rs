@@ -22,8 +22,21 @@ enum Form {
     Plain,
     /// As it stands between the quotes, with escapes.
     Escaped,
+    /// The same, without any `\u`: there is no half of a character in it.
+    Simple,
     /// As it stands between the quotes, without any escape: also as a person would read it.
     Either,
+}
+
+/// The escapes in the inside of a JSON string.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Escapes {
+    /// There are none.
+    None,
+    /// There are some, but no `\u`.
+    Simple,
+    /// There may be any.
+    Unknown,
 }
 
 impl<'a> Text<'a> {
@@ -36,6 +49,15 @@ impl<'a> Text<'a> {
     pub(crate) fn escaped(body: &'a str) -> Self {
         let has_escapes = memchr::memchr(b'\\', body.as_bytes()).is_some();
         Self { body, form: if has_escapes { Form::Escaped } else { Form::Either } }
+    }
+
+    /// The same where its escapes have been seen.
+    pub(crate) fn in_json(body: &'a str, escapes: Escapes) -> Self {
+        match escapes {
+            Escapes::None => Self::plain_json(body),
+            Escapes::Simple => Self { body, form: Form::Simple },
+            Escapes::Unknown => Self::escaped(body),
+        }
     }
 
     /// The inside of a JSON string that has been checked, and has no escapes.
@@ -55,7 +77,7 @@ impl<'a> Text<'a> {
     }
 
     fn has_escapes(self) -> bool {
-        self.form == Form::Escaped
+        matches!(self.form, Form::Escaped | Form::Simple)
     }
 
     /// The inside of a JSON string, if there are escapes in it.
@@ -101,7 +123,7 @@ impl<'a> Text<'a> {
         /// The length of `\u0061`: no escape makes a byte longer than that.
         const LONGEST: usize = 6;
         match self.form {
-            Form::Escaped => other.len() >= self.body.len() / LONGEST && self.to_str() == other,
+            Form::Escaped | Form::Simple => other.len() >= self.body.len() / LONGEST && self.to_str() == other,
             Form::Plain | Form::Either => self.body == other,
         }
     }
@@ -116,7 +138,7 @@ impl<'a> Text<'a> {
         match self.form {
             Form::Plain => super::write::write_escaped(out, self.body),
             Form::Escaped => surrogate::write_whole(out, self.body),
-            Form::Either => out.put_slice(self.body.as_bytes()),
+            Form::Simple | Form::Either => out.put_slice(self.body.as_bytes()),
         }
     }
 
