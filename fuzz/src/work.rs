@@ -1,10 +1,10 @@
 //! The library's part of each target, without the checks: what it costs is the library's.
 
+use tower_completions::ChatRequest;
 use tower_completions::chat::sse::{EventTooLong, Scanner};
 use tower_completions::translate::Dialect;
-use tower_completions::ChatRequest;
 
-use crate::translate::{framed, streamed, whole};
+use crate::translate::{Copied, framed, streamed, whole};
 use crate::{Input, Target, requests, tap};
 
 /// What is measured: a name, and work on an input whose first byte picks as for the fuzz target of that name.
@@ -55,7 +55,7 @@ fn encode(bytes: &[u8]) {
     }
 }
 
-fn answer(dialect: &impl Dialect, input: &Input<'_>) {
+fn answer(dialect: &'static impl Copied, input: &Input<'_>) {
     let chat = &requests::requests()[0];
     if input.pick.is_multiple_of(2) {
         let pieces: Vec<&[u8]> = input.data.chunks(PIECE).collect();

@@ -106,6 +106,7 @@ impl<'a> Iterator for Lines<'a> {
 }
 
 /// Cuts a byte stream into [`Block`]s. What does not end inside a chunk is kept until the rest comes.
+#[derive(Clone)]
 pub struct Scanner {
     held: Vec<u8>,
     search: Search,

@@ -5,7 +5,7 @@ use super::sink::Seen;
 use crate::json::{Fault, Found, Place, Raw, Template, Text};
 
 /// What is known of a stream so far.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Watch {
     /// The last event that was nothing but a piece of text, and whether that was the last of all.
     template: Template,

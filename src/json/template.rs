@@ -8,7 +8,7 @@ use super::text::Text;
 
 /// The events of a stream are alike but for a word and a count or two: what is around them was checked with the event
 /// before, and need not be read again.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Template {
     document: Vec<u8>,
     /// The places that may differ, in their order; empty where nothing has been learned.
@@ -16,6 +16,7 @@ pub(crate) struct Template {
 }
 
 /// A place where documents may differ.
+#[derive(Clone)]
 struct Hole {
     place: Place,
     range: Range<usize>,

@@ -21,4 +21,4 @@ pub use openai::openai;
 
 pub(crate) use bedrock::framed;
 pub(crate) use seen::Seen;
-pub(crate) use told::{streamed, whole};
+pub(crate) use told::{Copied, streamed, whole};

@@ -1,5 +1,9 @@
 //! What a client gets for an answer.
 
+use std::any::Any;
+use std::cell::RefCell;
+use std::collections::HashMap;
+
 use bytes::Bytes;
 use tower_completions::chat::{AnswerHead, ChunkWriter, MessageWriter};
 use tower_completions::translate::{Decode, Dialect};
@@ -33,13 +37,28 @@ fn head() -> AnswerHead {
     AnswerHead::new(1, || "made-up".to_owned())
 }
 
-pub(super) fn decoder<D: Dialect>(dialect: &D, chat: &ChatRequest) -> D::Decoder {
-    let Ok((_, decoder)) = dialect.encode(chat) else { panic!("the requests can be said in every dialect") };
-    decoder
+/// A dialect whose decoders can be copied.
+pub(crate) trait Copied: Dialect<Decoder: Clone> + 'static {}
+
+impl<D: Dialect<Decoder: Clone> + 'static> Copied for D {}
+
+/// A decoder that has read nothing. There are few requests and few dialects: each request is said once in each, because
+/// that costs more than reading a short answer.
+pub(super) fn decoder<D: Copied>(dialect: &'static D, chat: &'static ChatRequest) -> D::Decoder {
+    type Primed = HashMap<(*const (), *const ()), Box<dyn Any>>;
+    thread_local!(static PRIMED: RefCell<Primed> = RefCell::default());
+    let which = (std::ptr::from_ref(dialect).cast(), std::ptr::from_ref(chat).cast());
+    PRIMED.with_borrow_mut(|primed| {
+        let decoder = primed.entry(which).or_insert_with(|| {
+            let Ok((_, decoder)) = dialect.encode(chat) else { panic!("the requests can be said in every dialect") };
+            Box::new(decoder)
+        });
+        decoder.downcast_ref::<D::Decoder>().unwrap().clone()
+    })
 }
 
 /// The events for a stream in these pieces; an error is not among them.
-pub(crate) fn streamed<D: Dialect>(dialect: &D, chat: &ChatRequest, pieces: &[&[u8]]) -> Told {
+pub(crate) fn streamed<D: Copied>(dialect: &'static D, chat: &'static ChatRequest, pieces: &[&[u8]]) -> Told {
     let mut decoder = decoder(dialect, chat);
     chunks(chat, |writer| {
         for piece in pieces {
@@ -50,7 +69,7 @@ pub(crate) fn streamed<D: Dialect>(dialect: &D, chat: &ChatRequest, pieces: &[&[
 }
 
 /// The events for a whole answer, although a stream was asked for.
-pub(super) fn whole_as_stream<D: Dialect>(dialect: &D, chat: &ChatRequest, body: &[u8]) -> Told {
+pub(super) fn whole_as_stream<D: Copied>(dialect: &'static D, chat: &'static ChatRequest, body: &[u8]) -> Told {
     let mut decoder = decoder(dialect, chat);
     chunks(chat, |writer| decoder.whole(Bytes::copy_from_slice(body), writer))
 }
@@ -68,7 +87,7 @@ fn chunks(chat: &ChatRequest, tell: impl FnOnce(&mut ChunkWriter) -> Result<(), 
 }
 
 /// The one message for a whole answer.
-pub(crate) fn whole<D: Dialect>(dialect: &D, chat: &ChatRequest, body: &[u8]) -> Told {
+pub(crate) fn whole<D: Copied>(dialect: &'static D, chat: &'static ChatRequest, body: &[u8]) -> Told {
     let cell = UsageCell::new();
     let mut writer = MessageWriter::new(head(), cell.clone());
     let result = decoder(dialect, chat).whole(Bytes::copy_from_slice(body), &mut writer);

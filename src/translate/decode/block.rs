@@ -7,7 +7,7 @@ use crate::chat::{Citation, Reasoning, ReasoningPiece, Sink};
 use crate::error::ApiError;
 use crate::json::Text;
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Block {
     /// The provider's number of the block.
     pub(super) index: u64,
@@ -16,7 +16,7 @@ pub(super) struct Block {
 }
 
 /// What a block holds.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Kind {
     /// Text, the character of the answer at which it begins, and what it refers to.
     Text { start: u64, sources: Vec<Source> },
@@ -31,7 +31,7 @@ pub(crate) enum Kind {
 }
 
 /// A page of the web that a text refers to: the one kind of citation that OpenAI's answers have a form for.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Source {
     pub(crate) url: String,
     pub(crate) title: String,

@@ -13,7 +13,7 @@ use crate::json::{Raw, Text, write_compact};
 const MAX_OPEN: usize = 1_024;
 
 /// The blocks that have begun and not ended, and what was told of those before them.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Blocks {
     primed: Primed,
     format: &'static str,

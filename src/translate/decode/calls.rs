@@ -15,7 +15,7 @@ const MAX_WAITING: usize = 1_024;
 ///
 /// Providers may interleave the arguments of several calls; clients cannot be trusted to take them apart again. So only
 /// the first call is told as it comes, and the others wait until those before them have ended.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Calls {
     queue: VecDeque<Call>,
     next: u32,
@@ -23,7 +23,7 @@ pub(super) struct Calls {
 }
 
 /// A tool call that has begun.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Call {
     id: String,
     name: String,

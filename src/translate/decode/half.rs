@@ -10,7 +10,7 @@ const ESCAPE: usize = 6;
 ///
 /// Each event is valid JSON by itself, but a chunk with half a character would not be text: strict clients refuse it,
 /// and others join the halves to two wrong characters.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Half(Option<[u8; ESCAPE]>);
 
 impl Half {

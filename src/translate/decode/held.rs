@@ -6,7 +6,7 @@ use crate::error::ApiError;
 const MAX_HELD: usize = 32 << 20;
 
 /// Counts what was ever kept back of one answer.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Held(usize);
 
 impl Held {

@@ -18,6 +18,7 @@ use crate::translate::dialect::Decode;
 use crate::translate::scrub::Scrub;
 
 /// Forwards an answer as it is, except for the usage chunk that only we asked for; or mends it, where a profile says how.
+#[derive(Clone)]
 pub struct OpenAiDecoder {
     streaming: bool,
     scanner: Scanner,
@@ -25,6 +26,7 @@ pub struct OpenAiDecoder {
 }
 
 /// Reads the events of a stream.
+#[derive(Clone)]
 struct Reader {
     show_usage: bool,
     scrub: Scrub,

@@ -13,7 +13,7 @@ use crate::translate::decode::{Blocks, CallStart, Kind, Primed, Unreadable, stri
 use crate::translate::encode::CLAUDE_FORMAT;
 
 /// The state of one answer.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Answer {
     started: bool,
     blocks: Blocks,

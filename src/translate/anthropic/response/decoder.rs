@@ -18,12 +18,14 @@ use crate::translate::dialect::Decode;
 use crate::translate::scrub::Scrub;
 
 /// Reads an answer of Anthropic's Messages API, streamed or whole.
+#[derive(Clone)]
 pub struct AnthropicDecoder {
     scanner: Scanner,
     state: State,
 }
 
 /// What the events act on.
+#[derive(Clone)]
 struct State {
     answer: Answer,
     scrub: Scrub,

@@ -5,7 +5,7 @@ use crate::json::{Raw, Text};
 use crate::translate::decode::{Unreadable, string};
 
 /// What the provider has said so far about why it stopped.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Stop {
     reason: Option<String>,
     explanation: Option<String>,

@@ -8,6 +8,7 @@ pub(in crate::translate::bedrock) const DEFAULT_MAX_FRAME: usize = 8 << 20;
 
 /// Cuts a byte stream into [`Frame`]s. A frame that lies in one chunk is not copied; of one that does not, what there is of
 /// it is kept until the rest comes.
+#[derive(Clone)]
 pub(in crate::translate::bedrock) struct Reader {
     held: Vec<u8>,
     max_frame: usize,

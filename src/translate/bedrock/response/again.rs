@@ -4,7 +4,7 @@ use super::block::Content;
 use crate::json::{Place, Raw, Template, Text};
 
 /// The payload of the piece that was read last.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Again {
     template: Template,
     index: u64,

@@ -13,7 +13,7 @@ use crate::translate::encode::CLAUDE_FORMAT;
 const UNKNOWN_FORMAT: &str = "unknown";
 
 /// The state of one answer.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Answer {
     started: bool,
     id: String,

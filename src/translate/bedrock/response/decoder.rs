@@ -18,6 +18,7 @@ use crate::translate::dialect::Decode;
 use crate::translate::scrub::Scrub;
 
 /// Reads an answer of Bedrock's Converse or ConverseStream.
+#[derive(Clone)]
 pub struct BedrockDecoder {
     reader: Reader,
     answer: Answer,

@@ -14,7 +14,7 @@ use crate::translate::gemini::FORMAT;
 const MAX_CALLS: usize = 1_024;
 
 /// The state of one answer.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Answer {
     started: bool,
     id: String,

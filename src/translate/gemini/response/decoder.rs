@@ -18,12 +18,14 @@ use crate::translate::dialect::Decode;
 use crate::translate::scrub::Scrub;
 
 /// Reads an answer of Gemini's `generateContent` or `streamGenerateContent`.
+#[derive(Clone)]
 pub struct GeminiDecoder {
     scanner: Scanner,
     state: State,
 }
 
 /// What the frames act on.
+#[derive(Clone)]
 struct State {
     answer: Answer,
     scrub: Scrub,

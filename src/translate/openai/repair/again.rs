@@ -8,7 +8,7 @@ use crate::json::{Found, Place, Template};
 const MARKS: [(&str, Place); 2] = [("\u{f8ff}text\u{f8ff}", Place::Text), ("\u{f8ff}fill\u{f8ff}", Place::Padding)];
 
 /// The chunk that was mended last, cut where its text and its padding stand.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Again {
     pieces: Vec<(Vec<u8>, Place)>,
     tail: Vec<u8>,

@@ -9,7 +9,7 @@ use crate::json::{Found, Kind, Raw, Template, Text, write_str};
 use crate::translate::openai::repairs::Repairs;
 
 /// Writes the chunks of one answer, or all of it, as OpenAI would.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(in crate::translate::openai) struct Mender {
     repairs: Repairs,
     show_usage: bool,
