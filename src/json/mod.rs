@@ -12,6 +12,9 @@
 //! assert_eq!(tool.get("seed").unwrap().text(), "9007199254740993");
 //! ```
 
+mod fault;
+mod kind;
+mod prefix;
 mod raw;
 mod scan;
 mod surrogate;
@@ -19,8 +22,10 @@ mod template;
 mod text;
 mod write;
 
+pub use fault::{Fault, FaultKind};
+pub use kind::Kind;
 pub use raw::{Elements, Fields, Raw};
-pub use scan::{Fault, FaultKind, Kind, MAX_DEPTH};
+pub use scan::MAX_DEPTH;
 pub(crate) use scan::{Scanner, utf8};
 pub(crate) use template::{Found, Place, Template};
 pub(crate) use text::Escapes;

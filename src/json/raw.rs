@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use super::scan::{Fault, Kind, Member, Scanner, utf8};
+use super::fault::Fault;
+use super::kind::Kind;
+use super::scan::{Member, Scanner, utf8};
 use super::text::Text;
 
 /// A borrowed piece of valid JSON: one value, without white space around it.

@@ -1,8 +1,10 @@
 //! One pass over JSON text: checks RFC 8259's grammar and the depth, allocates nothing, recurses nowhere.
 
-use std::fmt;
 use std::ops::Range;
 
+use super::fault::{Fault, FaultKind};
+use super::kind::Kind;
+use super::prefix::{SHORT, plain_prefix, special_in_words};
 use super::text::{Escapes, Text};
 
 /// How deep arrays and objects may nest.
@@ -10,68 +12,6 @@ use super::text::{Escapes, Text};
 /// serde_json has the same limit for its own trees, but none for raw or ignored values; a body that is passed on
 /// unread must not carry 200,000 brackets to somebody else's parser.
 pub const MAX_DEPTH: u32 = 128;
-
-/// The six kinds of JSON value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs)]
-pub enum Kind {
-    Null,
-    Bool,
-    Number,
-    String,
-    Array,
-    Object,
-}
-
-impl fmt::Display for Kind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Null => "null",
-            Self::Bool => "a boolean",
-            Self::Number => "a number",
-            Self::String => "a string",
-            Self::Array => "an array",
-            Self::Object => "an object",
-        })
-    }
-}
-
-/// Why a text is not JSON that we accept, and the byte at which that shows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Fault {
-    /// What is wrong.
-    pub kind: FaultKind,
-    /// The offset of the byte where it shows.
-    pub at: usize,
-}
-
-/// What can be wrong with a text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum FaultKind {
-    /// Not JSON.
-    Syntax,
-    /// The text ends before the value does.
-    Truncated,
-    /// Arrays and objects nest deeper than [`MAX_DEPTH`].
-    TooDeep,
-    /// The value is followed by something else.
-    Trailing,
-}
-
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let at = self.at;
-        match self.kind {
-            FaultKind::Syntax => write!(f, "invalid JSON at byte {at}"),
-            FaultKind::Truncated => write!(f, "the JSON ends too early, at byte {at}"),
-            FaultKind::TooDeep => write!(f, "arrays and objects nest deeper than {MAX_DEPTH} levels at byte {at}"),
-            FaultKind::Trailing => write!(f, "something follows the JSON value at byte {at}"),
-        }
-    }
-}
-
-impl std::error::Error for Fault {}
 
 /// The bytes as the text that JSON is.
 pub(crate) fn utf8(bytes: &[u8]) -> Result<&str, Fault> {
@@ -493,93 +433,9 @@ impl<'a> Scanner<'a> {
     }
 }
 
-/// How many bytes from the start are neither a quote, a backslash nor a control character.
-///
-/// In a long string memchr finds the quote or backslash, and a loop without branches, which the compiler turns into vector
-/// instructions, sees that no control character comes before it.
-pub(super) fn plain_prefix(text: &[u8]) -> usize {
-    if let Some(found) = short_prefix(text) {
-        return found;
-    }
-    let at = text.len().min(SHORT);
-    let rest = &text[at..];
-    let end = memchr::memchr2(b'"', b'\\', rest).unwrap_or(rest.len());
-    if has_control(&rest[..end]) {
-        return at + rest.iter().position(|&byte| is_special(byte)).unwrap_or(end);
-    }
-    at + end
-}
-
-/// Whether there is a control character: a block at a time, of which the last may lap over the one before it.
-fn has_control(text: &[u8]) -> bool {
-    let Some(last) = text.last_chunk::<BLOCK>() else { return text.iter().any(|&byte| byte < 0x20) };
-    let mut least = *last;
-    for block in text.as_chunks::<BLOCK>().0 {
-        for (least, &byte) in least.iter_mut().zip(block) {
-            *least = byte.min(*least);
-        }
-    }
-    least.iter().any(|&byte| byte < 0x20)
-}
-
-/// Where a string ends whose first byte is next: the bytes up to its quote, and whether there are escapes among them. `None`
-/// if it is no string.
-pub(super) fn string_prefix(text: &[u8]) -> Option<(usize, bool)> {
-    let mut at = plain_prefix(text);
-    let plain = at;
-    loop {
-        let rest = text.get(at..)?;
-        match rest {
-            [b'"', ..] => return Some((at, at > plain)),
-            [b'\\', b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't', ..] => at += 2,
-            [b'\\', b'u', digits @ ..] if digits.first_chunk::<4>()?.iter().all(u8::is_ascii_hexdigit) => at += 6,
-            _ => return None,
-        }
-        at += plain_prefix(&text[at..]);
-    }
-}
-
-const BLOCK: usize = 16;
-
-const WORD: usize = size_of::<u64>();
-const SHORT: usize = 4 * WORD;
-
-/// The same if it is less than [`SHORT`], as it is in most strings.
-fn short_prefix(text: &[u8]) -> Option<usize> {
-    let text = &text[..text.len().min(SHORT)];
-    special_in_words(text).or_else(|| {
-        let rest = text.as_chunks::<WORD>().1;
-        let found = rest.iter().position(|&byte| is_special(byte))?;
-        Some(text.len() - rest.len() + found)
-    })
-}
-
-/// The place of the first byte that is special, if it is in the first four whole words.
-fn special_in_words(text: &[u8]) -> Option<usize> {
-    for (at, word) in text.as_chunks().0.iter().take(SHORT / WORD).enumerate() {
-        let special = special_bytes(u64::from_le_bytes(*word));
-        if special != 0 {
-            return Some(at * WORD + special.trailing_zeros() as usize / 8);
-        }
-    }
-    None
-}
-
-pub(super) fn is_special(byte: u8) -> bool {
-    (byte == b'"') | (byte == b'\\') | (byte < 0x20)
-}
-
-/// The high bit of each byte that is special. Right up to and including the lowest such byte, which is the one that counts.
-pub(super) fn special_bytes(word: u64) -> u64 {
-    const ONES: u64 = u64::MAX / 255;
-    const HIGHS: u64 = ONES * 0x80;
-    let zero = |bytes: u64| bytes.wrapping_sub(ONES) & !bytes;
-    let below_space = word.wrapping_sub(ONES * 0x20) & !word;
-    (zero(word ^ (ONES * u64::from(b'"'))) | zero(word ^ (ONES * u64::from(b'\\'))) | below_space) & HIGHS
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::prefix::string_prefix;
     use super::*;
 
     fn check(text: &str) -> Result<(), FaultKind> {
@@ -703,22 +559,6 @@ mod tests {
         assert_eq!(check(&nested("[{\"a\":", "}]", 64)), Ok(()));
         assert_eq!(check(&nested("[{\"a\":", "}]", 65)), Err(FaultKind::TooDeep));
         assert_eq!(check(&"[".repeat(200_000)), Err(FaultKind::TooDeep));
-    }
-
-    #[test]
-    fn the_first_special_byte_is_found_wherever_it_is() {
-        for special in [b'"', b'\\', 0, 0x1f] {
-            for len in 0..80 {
-                for at in 0..len {
-                    let mut text = vec![0x80 | at as u8; len];
-                    text[at] = special;
-                    assert_eq!(plain_prefix(&text), at);
-                }
-            }
-        }
-        for plain in [0x20, 0x21, b'#', b'[', b']', 0x7f, 0x80, 0xa2, 0xdc, 0xff] {
-            assert_eq!(plain_prefix(&[plain; 77]), 77);
-        }
     }
 
     /// The string that begins at the quote, one byte after the other: where it ends, or what is wrong and where.

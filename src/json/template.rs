@@ -3,7 +3,7 @@
 use std::fmt;
 use std::ops::Range;
 
-use super::scan::string_prefix;
+use super::prefix::string_prefix;
 use super::text::Text;
 
 /// The events of a stream are alike but for a word and a count or two: what is around them was checked with the event

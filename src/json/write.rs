@@ -2,8 +2,8 @@
 
 use bytes::BufMut;
 
+use super::prefix::{is_special, plain_prefix, special_bytes};
 use super::raw::Raw;
-use super::scan::{is_special, plain_prefix, special_bytes};
 
 /// Appends a string in quotes, escaped as RFC 8259 demands and no further.
 pub fn write_str(out: &mut impl BufMut, text: &str) {
