@@ -59,6 +59,22 @@ async fn a_stream_ends_with_its_last_frame() {
 }
 
 #[tokio::test]
+async fn the_first_token_is_when_the_first_frame_came() {
+    let (book, clock) = (Book::default(), clock());
+    let service = service_fn(async |_| Ok::<_, Infallible>(stream(&[EVENT, EVENT, FINISH, USAGE, DONE])));
+    let mut body = layer(&book).clock(clock.clone()).layer(service).oneshot(ask()).await.unwrap().into_body();
+    for _ in 0..5 {
+        assert_eq!(book.count(), 0, "it goes on");
+        clock.advance(Duration::from_millis(10));
+        body.frame().await.unwrap().unwrap();
+    }
+    assert!(body.frame().await.is_none());
+    let receipt = book.only();
+    assert_eq!((receipt.first_byte, receipt.first_token), (Some(Duration::ZERO), Some(Duration::from_millis(10))));
+    assert_eq!(receipt.duration, Duration::from_millis(50));
+}
+
+#[tokio::test]
 async fn a_client_that_leaves_pays_for_what_it_got() {
     for taken in 0..4 {
         let book = Book::default();

@@ -67,6 +67,16 @@ fn an_answer_is_handed_on_when_its_receipt_is_away() {
 }
 
 #[test]
+fn an_answer_that_is_whole_at_once_has_its_first_token_then() {
+    for (request, first_token) in [(ask(), Some(Duration::ZERO)), (failing(), None)] {
+        let slow = Slow::default();
+        let mut call = task::spawn(metered(slow.clone()).call(request));
+        assert!(call.poll().is_pending() && call.poll().is_ready());
+        assert_eq!(slow.away.only().first_token, first_token);
+    }
+}
+
+#[test]
 fn who_leaves_meanwhile_leaves_a_receipt() {
     let slow = Slow::default();
     let mut call = task::spawn(metered(slow.clone()).call(ask()));
