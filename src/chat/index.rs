@@ -290,6 +290,24 @@ mod tests {
     }
 
     #[test]
+    fn so_many_fields_and_no_more() {
+        let request = |count: usize| {
+            let others: String = (2..count).map(|at| format!(r#","x{at}":1"#)).collect();
+            read(format!(r#"{{"model":"m","messages":[{{"role":"user"}}]{others}}}"#).into())
+        };
+        assert_eq!(request(MAX_FIELDS).unwrap().fields.len(), MAX_FIELDS);
+        assert!(request(MAX_FIELDS + 1).err().unwrap().message().contains("more than 1024 top-level fields"));
+    }
+
+    #[test]
+    fn what_is_empty_is_told_from_what_is_cut_off() {
+        let message = |body: &str| read(body.into()).err().unwrap().message().to_owned();
+        assert!(message("").contains("it is empty"));
+        assert!(message("{").contains("ends too early, at byte 1"));
+        assert!(message("x").contains("invalid JSON at byte 0"));
+    }
+
+    #[test]
     fn a_second_field_is_found_among_few_and_among_many() {
         for count in [1, 20, 21, 22, 23, 40] {
             let others: String = (0..count).map(|at| format!(r#","x{at}":1"#)).collect();

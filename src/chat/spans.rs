@@ -157,3 +157,59 @@ impl MessageSpans {
         Ok(checked)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::chat::ChatRequest;
+
+    fn param(message: &str) -> Option<String> {
+        let body = format!(r#"{{"model":"m","messages":[{{"role":"user"}},{message}]}}"#);
+        let chat = ChatRequest::from_bytes(body).map_err(|error| error.param().unwrap_or_default().to_owned());
+        let read = chat.and_then(|chat| {
+            chat.messages().try_for_each(|message| message.map(drop)).map_err(|error| error.param().unwrap().to_owned())
+        });
+        read.err()
+    }
+
+    #[test]
+    fn what_a_message_must_be() {
+        for fine in [
+            r#"{"role":"x","content":null}"#,
+            r#"{"role":"x","content":[1]}"#,
+            r#"{"content":"","role":""}"#,
+            r#"{"role":"x","name":1,"tool_calls":null}"#,
+            r#"{"role":"x","tool_calls":[]}"#,
+        ] {
+            assert_eq!(param(fine), None, "{fine}");
+        }
+        for (wrong, place) in [
+            ("1", "messages[1]"),
+            (r#"{"content":"x"}"#, "messages[1].role"),
+            (r#"{"role":null}"#, "messages[1].role"),
+            (r#"{"role":["x"]}"#, "messages[1].role"),
+            (r#"{"role":"x","content":1}"#, "messages[1].content"),
+            (r#"{"role":"x","content":{}}"#, "messages[1].content"),
+            (r#"{"role":"x","content":"a","content":null}"#, "messages[1].content"),
+            (r#"{"role":"x","tool_calls":{}}"#, "messages[1].tool_calls"),
+            (r#"1,{"role":1}"#, "messages[1]"),
+        ] {
+            assert_eq!(param(wrong).as_deref(), Some(place), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_message_is_read_from_where_it_lies() {
+        let body = r#"{"model":"m","messages":[{"role":"user","content":"a\u00e9\n","name":"n"},
+            {"r\u006fle":"assistant","content":[{"type":"text","text":"b"},{"type":"text","text":"c"}],"refusal":"no"}]}"#;
+        let chat = ChatRequest::from_bytes(body).unwrap();
+        let messages: Vec<_> = chat.messages().map(Result::unwrap).collect();
+        assert_eq!(messages[0].content().unwrap().text(), r#""a\u00e9\n""#);
+        assert_eq!(messages[0].string().unwrap().to_str(), "aé\n");
+        assert_eq!(messages[0].text().unwrap().unwrap(), "aé\n");
+        assert_eq!(messages[0].given("name").unwrap().text(), r#""n""#);
+        assert_eq!((messages[0].position(), messages[1].position()), (0, 1));
+        assert_eq!(messages[1].text().unwrap().unwrap(), "bc");
+        assert!(messages[1].string().is_none() && messages[0].more().next().is_none());
+        assert!(messages[1].more().any(|(name, value)| name.eq_str("refusal") && value.text() == r#""no""#));
+    }
+}

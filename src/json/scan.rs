@@ -452,6 +452,7 @@ mod tests {
             "false",
             "0",
             "-0.5e+10",
+            "1E-5",
             "1e400",
             "123456789012345678901234567890",
             "\"\"",
@@ -504,6 +505,15 @@ mod tests {
                 None => assert_eq!((number.len(), scanner.at()), (20, 0)),
             }
         }
+        let mut scanner = Scanner::new("[18446744073709551,1]");
+        let mut counts = Vec::new();
+        scanner
+            .array::<Fault>(|scanner| {
+                counts.push(scanner.count());
+                Ok(())
+            })
+            .unwrap();
+        assert_eq!(counts, [Some(18_446_744_073_709_551), Some(1)]);
         for text in ["", "-1", "1.0", "1e2", "2E1", "00", "01", "\"1\"", "x", "null"] {
             let mut scanner = Scanner::new(text);
             assert_eq!((scanner.count(), scanner.at()), (None, 0), "{text}");

@@ -245,6 +245,14 @@ mod tests {
     }
 
     #[test]
+    fn details_that_are_none_say_nothing() {
+        let usage = read(
+            r#"{"prompt_tokens_details":null,"completion_tokens_details":7,"prompt_tokens":3,"completion_tokens":2.0}"#,
+        );
+        assert_eq!((usage.input, usage.output, usage.total_tokens()), (3, 2, 5));
+    }
+
+    #[test]
     fn openai_totals_are_taken_apart() {
         let usage = read(
             r#"{"prompt_tokens":100,"completion_tokens":50,"total_tokens":150,
